@@ -1,0 +1,27 @@
+//! The one self-describing encoding of Regrow.
+//!
+//! A [`Term`] is what an Erlang programmer expects of that word: a value that can be sent, stored,
+//! compared, printed, and read by somebody who doesn't know its type. Exit reasons carry terms, start
+//! arguments and messages are encoded terms. On the wire a term is CBOR (RFC 8949): a standard with
+//! libraries in every language that compiles to components.
+//!
+//! ```
+//! use regrow_term::{Term, decode, encode};
+//!
+//! let bytes = encode(&("jobs", 3)).unwrap();
+//! let term: Term = decode(&bytes).unwrap();
+//! assert_eq!(term.to_string(), r#"["jobs", 3]"#);
+//! ```
+#![no_std]
+
+extern crate alloc;
+
+mod encoding;
+mod order;
+mod print;
+mod serde;
+mod term;
+
+pub use encoding::{DecodeError, EncodeError, decode, encode};
+pub use print::Preview;
+pub use term::Term;

@@ -1,0 +1,63 @@
+use core::cmp::Ordering;
+
+use crate::Term;
+
+/// The total order of terms: null < bool < number < text < bytes < list < map.
+///
+/// Numbers compare by value whatever their kind; where an integer equals a float, the integer comes
+/// first, so that equality stays exact (`1` is not `1.0`), as Erlang's `=:=`.
+impl Ord for Term {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
+            (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
+            (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
+            (Self::Integer(a), Self::Float(b)) => compare_mixed(*a, *b),
+            (Self::Float(a), Self::Integer(b)) => compare_mixed(*b, *a).reverse(),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
+            (Self::List(a), Self::List(b)) => a.cmp(b),
+            (Self::Map(a), Self::Map(b)) => a.cmp(b),
+            _ => rank(self).cmp(&rank(other)),
+        }
+    }
+}
+
+impl PartialOrd for Term {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Term {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Term {}
+
+fn rank(term: &Term) -> u8 {
+    match term {
+        Term::Null => 0,
+        Term::Bool(_) => 1,
+        Term::Integer(_) | Term::Float(_) => 2,
+        Term::Text(_) => 3,
+        Term::Bytes(_) => 4,
+        Term::List(_) => 5,
+        Term::Map(_) => 6,
+    }
+}
+
+/// Compares without rounding the integer: its range (±2⁶⁴) is far inside that of `i128`, so a float
+/// outside `i128` lies beyond every integer, and one inside has an exact whole part.
+fn compare_mixed(integer: i128, float: f64) -> Ordering {
+    if float.is_nan() {
+        return if float.is_sign_negative() { Ordering::Greater } else { Ordering::Less };
+    }
+    let whole = float as i128;
+    integer.cmp(&whole).then_with(|| {
+        let fraction = float - whole as f64;
+        if fraction < 0.0 { Ordering::Greater } else { Ordering::Less }
+    })
+}

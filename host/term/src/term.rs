@@ -1,0 +1,90 @@
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+/// A self-describing value, as it comes out of CBOR.
+///
+/// CBOR's tags are read through to the value that they mark. Text takes the part of Erlang's atoms:
+/// serde writes a Rust enum variant without fields as its name.
+#[derive(Clone, Debug)]
+pub enum Term {
+    /// The absence of a value: Rust's `None`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number. CBOR's range: -2⁶⁴ to 2⁶⁴-1.
+    Integer(i128),
+    /// A floating-point number.
+    Float(f64),
+    /// UTF-8 text.
+    Text(String),
+    /// Opaque bytes.
+    Bytes(Vec<u8>),
+    /// A sequence of terms.
+    List(Vec<Term>),
+    /// Pairs of key and value, in the order in which they were written.
+    Map(Vec<(Term, Term)>),
+}
+
+impl Term {
+    /// Text, from anything that can be borrowed as text.
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self::Text(text.as_ref().to_owned())
+    }
+
+    /// The text, if this is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value under a text key, if this is a map that has it.
+    pub fn get(&self, key: &str) -> Option<&Term> {
+        match self {
+            Self::Map(pairs) => pairs.iter().find(|(k, _)| k.as_text() == Some(key)).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for Term {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Term {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Term {
+    fn from(number: i64) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<u64> for Term {
+    fn from(number: u64) -> Self {
+        Self::Integer(number.into())
+    }
+}
+
+impl From<bool> for Term {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<f64> for Term {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl<T: Into<Term>> From<Vec<T>> for Term {
+    fn from(items: Vec<T>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
