@@ -1,0 +1,68 @@
+//! Erlang/OTP's processes and supervisors as a pure core.
+//!
+//! Nothing here knows wasm, an async runtime, files or sockets; time, randomness and threads come from
+//! outside. A process is a future with an inbox ([`Context`] is what it can do); a [`Runtime`] is the set of
+//! processes of a node. Worker threads drive it in production, a [`Simulator`] with a seed and a virtual
+//! clock in tests.
+//!
+//! ```
+//! use regrow_otp::{ExitReason, SpawnOptions, testing};
+//!
+//! let mut simulator = testing::simulator(1);
+//! simulator.runtime().spawn(SpawnOptions::default(), |process| async move {
+//!     let child = process.spawn(SpawnOptions { link: true, ..Default::default() }, |_| async {
+//!         ExitReason::error("oh no")
+//!     });
+//!     process.set_trap_exit(true);
+//!     let exit = process.receive(None).await;
+//!     assert_eq!(exit.unwrap().kind(), "exit");
+//!     assert!(child.is_ok());
+//!     ExitReason::Normal
+//! }).unwrap();
+//! simulator.run();
+//! assert_eq!(simulator.runtime().process_count(), 0);
+//! ```
+//!
+//! The rule numbers in comments and test names are those of the project's catalogue of OTP's semantics.
+
+mod clock;
+mod event;
+mod exit_reason;
+mod info;
+mod limits;
+mod link;
+mod mailbox;
+mod monitor;
+mod pid;
+mod process;
+mod random;
+mod registry;
+mod runtime;
+mod scheduler;
+mod signal;
+mod simulator;
+pub mod supervisor;
+mod sync;
+mod table;
+pub mod testing;
+mod timer;
+mod worker;
+
+pub use clock::{Clock, Instant, SystemClock, VirtualClock};
+pub use event::{Decision, Event, EventSink, Exited, ReportKind, SupervisorReport};
+pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, WasmTrap};
+pub use info::ProcessInfo;
+pub use limits::Limits;
+pub use mailbox::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
+pub use pid::{Destination, Pid, Reference, ReplyTo};
+pub use process::{
+    CallError, Context, Identity, LastReceived, LinkError, Meter, ProcessKind, SendError, SignalError,
+    SpawnError, SpawnOptions, Waiting,
+};
+pub use random::{RandomSource, SplitMix64};
+pub use registry::{MAX_NAME_BYTES, RegisterError, check_name};
+pub use runtime::{HOST, PollGuard, Runtime, RuntimeConfig};
+pub use scheduler::Status;
+pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};
+pub use simulator::Simulator;
+pub use worker::Workers;

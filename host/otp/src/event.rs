@@ -1,0 +1,140 @@
+//! What happens, as events: the only thing that logs, tests and tools see of a running tree.
+
+use std::time::Duration;
+
+use crate::exit_reason::ExitReason;
+use crate::pid::Pid;
+use crate::process::{Identity, LastReceived};
+
+/// Takes the events of a runtime. Called on the thread where the event happens, so it must be quick and must
+/// not call back into the runtime.
+pub trait EventSink: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event);
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A process was spawned.
+    Spawned {
+        /// The process.
+        pid: Pid,
+        /// What it is.
+        identity: Identity,
+    },
+    /// A process ended. Comes before any signal that its end sends.
+    Exited(Exited),
+    /// A supervisor reports (rules Y13 to Y15).
+    Supervisor(SupervisorReport),
+    /// A message was refused.
+    Refused {
+        /// Who sent it.
+        from: Pid,
+        /// Whose mailbox is full.
+        to: Pid,
+    },
+}
+
+/// The end of a process, with what a crash report says about it (rule Y12).
+#[derive(Clone, Debug)]
+pub struct Exited {
+    /// The process.
+    pub pid: Pid,
+    /// What it was.
+    pub identity: Identity,
+    /// The name that it was registered under.
+    pub name: Option<String>,
+    /// Its label.
+    pub label: Option<String>,
+    /// Why it ended.
+    pub reason: ExitReason,
+    /// What it received last.
+    pub last_received: Option<LastReceived>,
+    /// Messages that it had not received.
+    pub messages_left: usize,
+    /// Reductions that it had used.
+    pub reductions: u64,
+}
+
+/// What a supervisor reports.
+#[derive(Clone, Debug)]
+pub struct SupervisorReport {
+    /// The supervisor.
+    pub supervisor: Pid,
+    /// Its path from the root, as `app/pool`.
+    pub path: String,
+    /// What happened.
+    pub kind: ReportKind,
+}
+
+/// What happened at a supervisor.
+#[derive(Clone, Debug)]
+pub enum ReportKind {
+    /// A child runs (`progress`).
+    ChildStarted {
+        /// Its id.
+        child: String,
+        /// Its process.
+        pid: Pid,
+        /// How often it has been restarted.
+        restarts: u64,
+    },
+    /// A child could not be started (`start_error`).
+    StartError {
+        /// Its id.
+        child: String,
+        /// Its process, if it got one.
+        pid: Option<Pid>,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A child ended by itself (`child_terminated`), and what becomes of it.
+    ChildTerminated {
+        /// Its id.
+        child: String,
+        /// Its process.
+        pid: Pid,
+        /// Why it ended.
+        reason: ExitReason,
+        /// What the supervisor does about it.
+        decision: Decision,
+    },
+    /// A child that was told to stop ended with another reason (`shutdown_error`).
+    ShutdownError {
+        /// Its id.
+        child: String,
+        /// Its process.
+        pid: Pid,
+        /// Why it ended.
+        reason: ExitReason,
+    },
+    /// The supervisor ends because a significant child did (`auto_shutdown`).
+    AutoShutdown {
+        /// The child's id.
+        child: String,
+    },
+}
+
+/// What a supervisor does about the end of a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Restarts it, and with it the siblings that the strategy names.
+    Restart {
+        /// How often this child has been restarted, this time included.
+        restarts: u64,
+        /// The children that are stopped and started again with it.
+        with: Vec<String>,
+    },
+    /// Keeps its specification: it can be started again.
+    Keep,
+    /// Forgets it.
+    Delete,
+    /// Gives up: too many restarts (`reached_max_restart_intensity`).
+    GiveUp {
+        /// How many restarts are allowed.
+        intensity: u32,
+        /// Within which time.
+        period: Duration,
+    },
+}

@@ -1,0 +1,46 @@
+//! The end of a process, in the order that others may rely on.
+
+use std::sync::Arc;
+
+use crate::event::{Event, Exited};
+use crate::exit_reason::ExitReason;
+use crate::process::{Effects, Process, refuse};
+use crate::runtime::{Inner, drop_body};
+
+impl Inner {
+    /// Ends a process whose fate is decided: its body goes first, then its name and slot, and only then does
+    /// anybody hear of it (rule P8).
+    pub(crate) fn finish(&self, process: &Arc<Process>, reason: ExitReason) {
+        process.schedule.end();
+        let body = process.body.lock().take();
+        drop_body(body);
+
+        let not_applied = process.inbox.lock().close();
+        let name = self.registry.release(process.pid);
+        self.table.remove(process.pid);
+        for creator in self.timers.cancel_all_to(process.pid) {
+            self.timer_gone(creator);
+        }
+
+        let mut state = process.state.lock();
+        let exited = Exited {
+            pid: process.pid,
+            identity: process.identity.clone(),
+            name,
+            label: state.label.take(),
+            reason: reason.clone(),
+            last_received: state.last_received,
+            messages_left: state.mailbox.len(),
+            reductions: process.meter.reductions.load(std::sync::atomic::Ordering::Relaxed),
+        };
+        let mut effects: Effects = state.farewell(&reason);
+        for signal in not_applied {
+            refuse(process.pid, signal, &mut effects);
+        }
+        state.clear();
+        drop(state);
+
+        self.emit(Event::Exited(exited));
+        self.send_all(effects);
+    }
+}

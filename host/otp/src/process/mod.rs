@@ -1,0 +1,118 @@
+//! A process: its state, its inbox, its body, and how one poll of it goes.
+
+mod context;
+mod exit;
+mod inbox;
+mod receive;
+mod spawn;
+mod state;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::Wake;
+
+pub use context::{CallError, Context, LinkError, SendError, SignalError};
+pub(crate) use inbox::{Inbox, PushError};
+pub use spawn::{SpawnError, SpawnOptions};
+pub(crate) use state::{Effects, State, refuse};
+pub use state::{LastReceived, Waiting};
+
+use crate::exit_reason::ExitReason;
+use crate::limits::Limits;
+use crate::pid::{Pid, Reference};
+use crate::scheduler::{Schedule, Scheduler};
+use crate::signal::Signal;
+use crate::sync::Mutex;
+
+/// What runs in a process. Dropping it ends whatever it was doing.
+pub(crate) type Body = Pin<Box<dyn Future<Output = ExitReason> + Send>>;
+
+/// What a process is, as far as the core cares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ProcessKind {
+    /// A component instance.
+    Guest,
+    /// Rust code of the host or of a test.
+    #[default]
+    Native,
+    /// A supervisor: no guest's exit signal reaches it.
+    Supervisor,
+}
+
+/// What is known of a process from its birth on.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// What it is.
+    pub kind: ProcessKind,
+    /// The component that it runs, if it is a guest.
+    pub component: Option<Arc<str>>,
+    /// The entry of the component, or another word for what it runs (`initial_call`).
+    pub entry: Option<Arc<str>>,
+    /// Who spawned it; none for the first process.
+    pub parent: Option<Pid>,
+}
+
+/// Counters that the body keeps up to date and anybody may read.
+#[derive(Debug, Default)]
+pub struct Meter {
+    /// Work done, in reductions.
+    pub reductions: AtomicU64,
+    /// Memory in use, in bytes.
+    pub memory_bytes: AtomicU64,
+}
+
+pub(crate) struct Process {
+    pub(crate) pid: Pid,
+    pub(crate) identity: Identity,
+    pub(crate) limits: Limits,
+    pub(crate) meter: Meter,
+    /// To whom the process owes word of its start.
+    pub(crate) starter: Mutex<Option<(Pid, Reference)>>,
+    pub(crate) timers_running: AtomicU64,
+    pub(crate) inbox: Mutex<Inbox>,
+    pub(crate) state: Mutex<State>,
+    pub(crate) body: Mutex<Option<Body>>,
+    pub(crate) schedule: Schedule,
+    pub(crate) scheduler: Arc<Scheduler>,
+}
+
+impl Process {
+    /// Puts a signal into the inbox and sees to it that the process is polled.
+    pub(crate) fn push(self: &Arc<Self>, signal: Signal) -> Result<(), PushError> {
+        self.inbox.lock().push(signal, &self.limits)?;
+        self.scheduler.wake(self);
+        Ok(())
+    }
+
+    /// Applies the signals that have arrived. The effects are the caller's to send, after it has let go of
+    /// the state.
+    pub(crate) fn drain(&self) -> Effects {
+        let mut effects = Effects::new();
+        let mut inbox = self.inbox.lock();
+        if inbox.is_empty() {
+            return effects;
+        }
+        let mut signals = inbox.take();
+        // Taken while the inbox is locked, so that two drains cannot overtake each other.
+        let mut state = self.state.lock();
+        drop(inbox);
+        for signal in signals.drain(..) {
+            state.apply(signal, &mut effects);
+        }
+        drop(state);
+        self.inbox.lock().recycle(signals);
+        effects
+    }
+}
+
+impl Wake for Process {
+    fn wake(self: Arc<Self>) {
+        self.scheduler.wake(&self);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.scheduler.wake(self);
+    }
+}

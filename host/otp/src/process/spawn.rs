@@ -1,0 +1,176 @@
+//! Bringing a process to life.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
+use crate::limits::{Limits, check};
+use crate::monitor::Held;
+use crate::pid::{Destination, Pid, Reference};
+use crate::process::{Context, Identity, Inbox, Meter, Process, ProcessKind, State};
+use crate::registry::RegisterError;
+use crate::runtime::Runtime;
+use crate::scheduler::Schedule;
+use crate::sync::Mutex;
+
+/// How a process is brought to life. The default is a native process with neither name, link nor monitor.
+#[derive(Clone, Debug, Default)]
+pub struct SpawnOptions {
+    /// What it is.
+    pub kind: ProcessKind,
+    /// The component that it runs, if it is a guest.
+    pub component: Option<Arc<str>>,
+    /// The entry of the component, or another word for what it runs.
+    pub entry: Option<Arc<str>>,
+    /// The name to register it under before it runs.
+    pub name: Option<String>,
+    /// Whether it is linked to its spawner from the first moment (`spawn_link`, rule P2).
+    pub link: bool,
+    /// Whether its spawner monitors it from the first moment (`spawn_monitor`, rule P2).
+    pub monitor: bool,
+    /// Whether its spawner waits for word of its start; the reference under which it comes.
+    pub init_ack: Option<Reference>,
+    /// Whether it traps exits from the first moment.
+    pub trap_exit: bool,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// Why a process was not spawned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpawnError {
+    /// A limit of the spawner or of the node.
+    Limit(LimitExceeded),
+    /// The name can't be registered; [`RegisterError::NameTaken`] is `already_started` (rule G6).
+    Name(RegisterError),
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(limit) => write!(f, "{limit}"),
+            Self::Name(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {}
+
+impl Runtime {
+    /// Spawns a process that nobody is the parent of. Links, monitors and acknowledgements need a parent and
+    /// are ignored.
+    ///
+    /// # Errors
+    /// [`SpawnError`]
+    pub fn spawn<F, B>(&self, options: SpawnOptions, body: F) -> Result<Pid, SpawnError>
+    where
+        F: FnOnce(Context) -> B,
+        B: Future<Output = ExitReason> + Send + 'static,
+    {
+        self.create(None, options, body).map(|(pid, _)| pid)
+    }
+
+    fn create<F, B>(
+        &self,
+        parent: Option<&Process>,
+        options: SpawnOptions,
+        body: F,
+    ) -> Result<(Pid, Option<Reference>), SpawnError>
+    where
+        F: FnOnce(Context) -> B,
+        B: Future<Output = ExitReason> + Send + 'static,
+    {
+        if let Some(parent) = parent {
+            reserve(parent, &options).map_err(SpawnError::Limit)?;
+        }
+        let link = parent.filter(|_| options.link).map(|parent| parent.pid);
+        let monitor = parent.filter(|_| options.monitor).map(|_| self.inner.new_reference());
+        let starter = parent.zip(options.init_ack).map(|(parent, reference)| (parent.pid, reference));
+        let identity = Identity {
+            kind: options.kind,
+            component: options.component,
+            entry: options.entry,
+            parent: parent.map(|parent| parent.pid),
+        };
+
+        let build = |pid| {
+            let mut state = State::new(pid);
+            state.trap_exit = options.trap_exit;
+            link.into_iter().for_each(|peer| state.links.on_link(peer));
+            if let (Some(parent), Some(reference)) = (parent, monitor) {
+                state.monitors.on_monitor(parent.pid, reference);
+            }
+            Process {
+                pid,
+                identity: identity.clone(),
+                limits: options.limits,
+                meter: Meter::default(),
+                starter: Mutex::new(starter),
+                timers_running: Default::default(),
+                inbox: Mutex::new(Inbox::default()),
+                state: Mutex::new(state),
+                body: Mutex::new(None),
+                schedule: Schedule::unborn(),
+                scheduler: self.inner.scheduler.clone(),
+            }
+        };
+        let table = &self.inner.table;
+        let Some(process) = table.insert(self.inner.random_u64(), build) else {
+            let allowed = table.max_processes();
+            let limit = LimitExceeded { limit: LimitKind::Processes, allowed, requested: allowed + 1 };
+            return Err(SpawnError::Limit(limit));
+        };
+        let pid = process.pid;
+        if let Some(name) = &options.name
+            && let Err(error) = self.inner.registry.register(name, pid, || true)
+        {
+            table.remove(pid);
+            return Err(SpawnError::Name(error));
+        }
+        if let Some(parent) = parent {
+            let mut state = parent.state.lock();
+            if options.link {
+                state.links.on_link(pid);
+            }
+            if let Some(reference) = monitor {
+                let mark = state.mailbox.mark();
+                let object = Destination::Pid(pid);
+                let held = Held { target: Some(pid), object, mark, reply_alias: false };
+                state.monitors.hold(reference, held);
+            }
+        }
+        self.inner.emit(Event::Spawned { pid, identity });
+        let context = Context::new(self.clone(), process.clone());
+        *process.body.lock() = Some(Box::pin(body(context)));
+        self.inner.scheduler.start(process);
+        Ok((pid, monitor))
+    }
+}
+
+fn reserve(parent: &Process, options: &SpawnOptions) -> Result<(), LimitExceeded> {
+    let state = parent.state.lock();
+    if options.link {
+        check(LimitKind::Links, parent.limits.links, state.links.len() as u64 + 1)?;
+    }
+    if options.monitor {
+        check(LimitKind::Monitors, parent.limits.monitors, state.monitors.held_len() as u64 + 1)?;
+    }
+    Ok(())
+}
+
+impl Context {
+    /// Spawns a child process; returns its pid, without waiting for it to run (rule P1), and the reference of
+    /// the monitor if the options ask for one.
+    ///
+    /// # Errors
+    /// [`SpawnError`]
+    pub fn spawn<F, B>(&self, options: SpawnOptions, body: F) -> Result<(Pid, Option<Reference>), SpawnError>
+    where
+        F: FnOnce(Context) -> B,
+        B: Future<Output = ExitReason> + Send + 'static,
+    {
+        self.runtime().create(Some(self.process()), options, body)
+    }
+}

@@ -1,0 +1,277 @@
+//! A runtime: the processes of one node and what they share.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use crate::clock::{Clock, Instant};
+use crate::event::{Event, EventSink};
+use crate::exit_reason::ExitReason;
+use crate::info::ProcessInfo;
+use crate::pid::{Pid, Reference};
+use crate::process::{Effects, Process, PushError, SendError, refuse};
+use crate::random::RandomSource;
+use crate::registry::Registry;
+use crate::scheduler::Scheduler;
+use crate::signal::Signal;
+use crate::sync::Mutex;
+use crate::table::ProcessTable;
+use crate::timer::{Due, Timers};
+
+/// The host itself, where a pid is asked for and no process did it.
+pub const HOST: Pid = Pid { node: 0, slot: 0, incarnation: 0, nonce: 0 };
+
+/// Enters whatever must surround each poll of a process (an I/O reactor's context) and returns its guard.
+pub type PollGuard = Box<dyn Fn() -> Box<dyn Any> + Send + Sync>;
+
+/// What a runtime takes from outside.
+pub struct RuntimeConfig {
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+    /// Its randomness, which makes pids unguessable.
+    pub random: Box<dyn RandomSource>,
+    /// Who sees what happens.
+    pub events: Box<dyn EventSink>,
+    /// What surrounds each poll.
+    pub poll_guard: Option<PollGuard>,
+    /// How many workers it will have.
+    pub workers: usize,
+    /// Live processes, at most.
+    pub max_processes: u64,
+}
+
+/// A handle to a runtime; clones are the same runtime.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) table: ProcessTable,
+    pub(crate) registry: Registry,
+    pub(crate) timers: Timers,
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) events: Box<dyn EventSink>,
+    random: Mutex<Box<dyn RandomSource>>,
+    poll_guard: Option<PollGuard>,
+}
+
+impl Runtime {
+    /// A runtime without processes. Nothing runs until workers or a simulator drive it.
+    pub fn new(config: RuntimeConfig) -> Self {
+        let inner = Inner {
+            table: ProcessTable::new(config.max_processes),
+            registry: Registry::default(),
+            timers: Timers::default(),
+            scheduler: Arc::new(Scheduler::new(config.workers)),
+            clock: config.clock,
+            events: config.events,
+            random: Mutex::new(config.random),
+            poll_guard: config.poll_guard,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The present, by the runtime's clock.
+    pub fn now(&self) -> Instant {
+        self.inner.clock.now()
+    }
+
+    /// The process that has `name`.
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        self.inner.registry.whereis(name)
+    }
+
+    /// Registered names and their processes, by name.
+    pub fn registered(&self) -> Vec<(String, Pid)> {
+        self.inner.registry.names()
+    }
+
+    /// Sends an exit signal in the host's name.
+    pub fn exit(&self, pid: Pid, reason: ExitReason) {
+        self.inner.send(pid, Signal::Exit { from: HOST, reason });
+    }
+
+    /// Whether a process lives, signals that it has not yet looked at included (rule P23).
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        let Some(process) = self.inner.table.get(pid) else { return false };
+        self.inner.settle(&process);
+        let exiting = process.state.lock().exiting.is_some();
+        let closed = process.inbox.lock().is_closed();
+        !exiting && !closed
+    }
+
+    /// What is known about a process, signals that it has not yet looked at included (rule P69). None if it
+    /// has ended (rule P65).
+    pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
+        let process = self.inner.table.get(pid)?;
+        self.inner.settle(&process);
+        Some(ProcessInfo::of(&process, self.inner.registry.name_of(pid)))
+    }
+
+    /// The live processes, in the order of their slots.
+    pub fn processes(&self) -> Vec<Pid> {
+        self.inner.table.all().iter().map(|process| process.pid).collect()
+    }
+
+    /// How many processes live.
+    pub fn process_count(&self) -> u64 {
+        self.inner.table.live()
+    }
+
+    /// Ends every process at once, without their consent and without signals between them, and releases what
+    /// they hold. For the end of a node after its tree has been stopped, or in place of that.
+    pub fn abandon(&self) {
+        for process in self.inner.table.all() {
+            let body = process.body.lock().take();
+            drop_body(body);
+            self.inner.table.remove(process.pid);
+            self.inner.registry.release(process.pid);
+        }
+        self.inner.scheduler.clear();
+    }
+
+    /// Fires the timers that are due.
+    pub(crate) fn fire_timers(&self) {
+        let now = self.now();
+        if !self.inner.timers.is_due(now) {
+            return;
+        }
+        while let Some(due) = self.inner.timers.pop_due(now) {
+            match due {
+                Due::Wake(pid) => {
+                    if let Some(process) = self.inner.table.get(pid) {
+                        self.inner.scheduler.wake(&process);
+                    }
+                }
+                Due::Deliver(reference, timer) => {
+                    self.inner.timer_gone(timer.creator);
+                    // Rule P60: the name is looked up now; nobody there, nothing happens.
+                    if let Some(pid) = self.inner.resolve(&timer.destination) {
+                        self.inner.send(pid, Signal::Timer { reference, payload: timer.payload });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Polls a process once: its signals first, then its body, and its end if it has come.
+    pub(crate) fn poll(&self, process: &Arc<Process>) {
+        process.schedule.start_poll();
+        self.inner.settle(process);
+        let mut exiting = process.state.lock().exiting.clone();
+        if exiting.is_none() {
+            exiting = match self.poll_body(process) {
+                Poll::Ready(reason) => {
+                    let mut state = process.state.lock();
+                    Some(state.exiting.get_or_insert(reason).clone())
+                }
+                Poll::Pending => process.state.lock().exiting.clone(),
+            };
+        }
+        match exiting {
+            Some(reason) => self.inner.finish(process, reason),
+            None => {
+                if process.schedule.end_poll() {
+                    self.inner.scheduler.enqueue(process.clone());
+                }
+            }
+        }
+    }
+
+    fn poll_body(&self, process: &Arc<Process>) -> Poll<ExitReason> {
+        let mut slot = process.body.lock();
+        let Some(body) = slot.as_mut() else { return Poll::Ready(ExitReason::Killed) };
+        let waker = Waker::from(process.clone());
+        let _guard = self.inner.poll_guard.as_ref().map(|enter| enter());
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut TaskContext::from_waker(&waker))));
+        polled.unwrap_or_else(|panic| {
+            Poll::Ready(ExitReason::error(format!("panic in the host: {}", panic_text(panic.as_ref()))))
+        })
+    }
+}
+
+impl Inner {
+    /// A new reference, which nobody can guess.
+    pub(crate) fn new_reference(&self) -> Reference {
+        Reference(self.random_u64())
+    }
+
+    pub(crate) fn random_u64(&self) -> u64 {
+        self.random.lock().next_u64()
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        self.events.event(&event);
+    }
+
+    pub(crate) fn resolve(&self, destination: &crate::pid::Destination) -> Option<Pid> {
+        match destination {
+            crate::pid::Destination::Pid(pid) => Some(*pid),
+            crate::pid::Destination::Name(name) => self.registry.whereis(name),
+        }
+    }
+
+    /// Sends a signal that must not be lost: a dead receiver's answer comes back at once.
+    pub(crate) fn send(&self, to: Pid, signal: Signal) {
+        let mut pending: Effects = vec![(to, signal)];
+        while let Some((to, signal)) = pending.pop() {
+            let refused = match self.table.get(to) {
+                Some(process) => match process.push(signal) {
+                    Ok(()) | Err(PushError::Full(_)) => continue,
+                    Err(PushError::Closed(signal)) => signal,
+                },
+                None => signal,
+            };
+            refuse(to, refused, &mut pending);
+        }
+    }
+
+    pub(crate) fn send_all(&self, effects: Effects) {
+        for (to, signal) in effects {
+            self.send(to, signal);
+        }
+    }
+
+    /// Sends a message, which a full mailbox may refuse. A dead receiver takes it silently (rule P49).
+    pub(crate) fn send_message(&self, to: Pid, message: crate::mailbox::Message) -> Result<(), SendError> {
+        let Some(process) = self.table.get(to) else { return Ok(()) };
+        let from = message.from;
+        match process.push(Signal::Message(message)) {
+            Ok(()) | Err(PushError::Closed(_)) => Ok(()),
+            Err(PushError::Full(limit)) => {
+                self.emit(Event::Refused { from, to });
+                Err(SendError::Full(limit))
+            }
+        }
+    }
+
+    /// Has a process apply what has arrived.
+    pub(crate) fn settle(&self, process: &Process) {
+        let effects = process.drain();
+        if !effects.is_empty() {
+            self.send_all(effects);
+        }
+    }
+
+    /// A timer has run out or was cancelled: its creator may start another.
+    pub(crate) fn timer_gone(&self, creator: Pid) {
+        if let Some(process) = self.table.get(creator) {
+            process.timers_running.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Drops a body. What its destructors panic with is its own affair.
+pub(crate) fn drop_body(body: Option<crate::process::Body>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+}

@@ -1,0 +1,261 @@
+//! Run queues: which process is polled next, and by whom.
+//!
+//! Each worker has a queue of its own; one that runs dry takes half of the longest other queue, and every few
+//! polls a worker evens out with a queue that is much longer than its own, so that processes which never
+//! wait share the workers. A process that is woken goes to the queue of the worker that woke it: the two
+//! talk to each other, and its state is in that core's cache.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
+
+use crate::process::Process;
+use crate::sync::Mutex;
+
+/// Every so many polls a worker compares its queue with the others'.
+const BALANCE_INTERVAL: u32 = 16;
+
+/// How long an idle worker leaves a single waiting process to a busy worker before it takes it over.
+const TAKE_OVER_AFTER: Duration = Duration::from_micros(100);
+
+thread_local! {
+    static WORKER: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Where a process stands with the scheduler.
+pub(crate) struct Schedule(AtomicU8);
+
+const IDLE: u8 = 0;
+const QUEUED: u8 = 1;
+const RUNNING: u8 = 2;
+/// Running, and woken meanwhile.
+const RUNNING_WOKEN: u8 = 3;
+const ENDED: u8 = 4;
+
+/// What a process is doing, as `process_info` says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// It waits for a message.
+    Waiting,
+    /// It waits for its turn.
+    Runnable,
+    /// A worker is polling it.
+    Running,
+    /// It is on its way out.
+    Exiting,
+}
+
+impl Schedule {
+    /// A process that is being made: nobody polls it before `born`, whoever wakes it.
+    pub(crate) fn unborn() -> Self {
+        Self(AtomicU8::new(RUNNING))
+    }
+
+    fn born(&self) {
+        self.0.store(QUEUED, Ordering::Release);
+    }
+
+    /// True if the process must be put into a queue.
+    fn wake(&self) -> bool {
+        let woken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
+            IDLE => Some(QUEUED),
+            RUNNING => Some(RUNNING_WOKEN),
+            _ => None,
+        });
+        woken == Ok(IDLE)
+    }
+
+    pub(crate) fn start_poll(&self) {
+        self.0.store(RUNNING, Ordering::Release);
+    }
+
+    /// True if the process was woken during its poll and must be put into a queue again.
+    pub(crate) fn end_poll(&self) -> bool {
+        let ended = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
+            RUNNING => Some(IDLE),
+            RUNNING_WOKEN => Some(QUEUED),
+            _ => None,
+        });
+        ended == Ok(RUNNING_WOKEN)
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.store(ENDED, Ordering::Release);
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match self.0.load(Ordering::Acquire) {
+            IDLE => Status::Waiting,
+            QUEUED => Status::Runnable,
+            ENDED => Status::Exiting,
+            _ => Status::Running,
+        }
+    }
+}
+
+type Queue = Mutex<VecDeque<Arc<Process>>>;
+
+pub(crate) struct Scheduler {
+    queues: Box<[Queue]>,
+    /// Spreads what is woken from outside the workers.
+    next_queue: AtomicUsize,
+    idle: StdMutex<usize>,
+    idle_count: AtomicUsize,
+    work_arrived: Condvar,
+    stopping: AtomicBool,
+}
+
+impl Scheduler {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            queues: (0..workers.max(1)).map(|_| Queue::default()).collect(),
+            next_queue: AtomicUsize::new(0),
+            idle: StdMutex::new(0),
+            idle_count: AtomicUsize::new(0),
+            work_arrived: Condvar::new(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn workers(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// Makes the calling thread the worker `index`.
+    pub(crate) fn enter(&self, index: usize) {
+        WORKER.set(Some(index));
+    }
+
+    /// Queues a process for the first time.
+    pub(crate) fn start(&self, process: Arc<Process>) {
+        process.schedule.born();
+        self.enqueue(process);
+    }
+
+    pub(crate) fn wake(&self, process: &Arc<Process>) {
+        if process.schedule.wake() {
+            self.enqueue(process.clone());
+        }
+    }
+
+    /// Puts a process behind the others.
+    pub(crate) fn enqueue(&self, process: Arc<Process>) {
+        let own = WORKER.get().filter(|index| *index < self.queues.len());
+        let index =
+            own.unwrap_or_else(|| self.next_queue.fetch_add(1, Ordering::Relaxed) % self.queues.len());
+        let waiting = {
+            let mut queue = self.queues[index].lock();
+            queue.push_back(process);
+            queue.len()
+        };
+        // One process that waits behind the one that woke it is better off on the same core.
+        if own.is_none() || waiting > 1 {
+            self.notify();
+        }
+    }
+
+    /// Wakes an idle worker, if there is one.
+    pub(crate) fn notify(&self) {
+        if self.idle_count.load(Ordering::SeqCst) > 0 {
+            let _idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            self.work_arrived.notify_one();
+        }
+    }
+
+    /// The next process for the worker `index`.
+    pub(crate) fn next(&self, index: usize, poll: u32) -> Option<Arc<Process>> {
+        if poll.is_multiple_of(BALANCE_INTERVAL) {
+            self.balance(index);
+        }
+        let own = self.queues[index].lock().pop_front();
+        own.or_else(|| self.steal(index))
+    }
+
+    /// For a simulation with one worker: takes out the process that `choose` names among so many.
+    pub(crate) fn next_chosen(&self, choose: impl FnOnce(usize) -> usize) -> Option<Arc<Process>> {
+        let mut queue = self.queues[0].lock();
+        match queue.len() {
+            0 => None,
+            len => queue.remove(choose(len) % len),
+        }
+    }
+
+    fn longest_other(&self, index: usize) -> Option<(usize, usize)> {
+        let lengths = (0..self.queues.len()).filter(|other| *other != index);
+        lengths.map(|other| (self.queues[other].lock().len(), other)).max()
+    }
+
+    fn balance(&self, index: usize) {
+        let own = self.queues[index].lock().len();
+        if let Some((length, other)) = self.longest_other(index)
+            && length > own + 1
+        {
+            let moved = self.queues[other].lock().pop_front();
+            self.queues[index].lock().extend(moved);
+        }
+    }
+
+    fn steal(&self, index: usize) -> Option<Arc<Process>> {
+        let (_, other) = self.longest_other(index).filter(|(length, _)| *length > 0)?;
+        let mut stolen: VecDeque<_> = {
+            let mut queue = self.queues[other].lock();
+            let half = queue.len().div_ceil(2);
+            queue.drain(..half).collect()
+        };
+        let first = stolen.pop_front();
+        self.queues[index].lock().extend(stolen);
+        first
+    }
+
+    /// Sleeps until there is work, or for `limit`.
+    pub(crate) fn park(&self, limit: Option<Duration>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        *idle += 1;
+        self.idle_count.store(*idle, Ordering::SeqCst);
+        let empty = self.queues.iter().all(|queue| queue.lock().is_empty());
+        if empty && !self.is_stopping() {
+            // While another worker runs, look again soon: it does not call for help with a single process.
+            let others_run = *idle < self.queues.len();
+            let limit = if others_run {
+                Some(limit.map_or(TAKE_OVER_AFTER, |limit| limit.min(TAKE_OVER_AFTER)))
+            } else {
+                limit
+            };
+            idle = match limit {
+                Some(limit) => {
+                    let waited = self.work_arrived.wait_timeout(idle, limit);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.work_arrived.wait(idle).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        if *idle == self.queues.len() {
+            // The first to get up: the others sleep without limit and must learn that one of them runs.
+            self.work_arrived.notify_all();
+        }
+        *idle -= 1;
+        self.idle_count.store(*idle, Ordering::SeqCst);
+    }
+
+    /// Lets the workers return.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let _idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        self.work_arrived.notify_all();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Drops what is queued, when nobody will run it any more.
+    pub(crate) fn clear(&self) {
+        for queue in &self.queues {
+            let processes = std::mem::take(&mut *queue.lock());
+            drop(processes);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Timers: what is to happen at a point in time, ordered by that point.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use crate::clock::Instant;
+use crate::pid::{Destination, Pid, Reference};
+use crate::sync::Mutex;
+
+/// A timer that delivers a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Timer {
+    pub(crate) destination: Destination,
+    pub(crate) payload: Bytes,
+    /// Who started it, and is charged for it.
+    pub(crate) creator: Pid,
+}
+
+/// What has become due.
+pub(crate) enum Due {
+    Wake(Pid),
+    Deliver(Reference, Timer),
+}
+
+/// The place of one entry. Ties in time are broken by age, so that a simulation is deterministic.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Key(Instant, u64);
+
+enum Entry {
+    Wake(Pid),
+    Deliver(Reference),
+}
+
+#[derive(Default)]
+struct Entries {
+    by_time: BTreeMap<Key, Entry>,
+    timers: HashMap<Reference, (Key, Timer)>,
+    by_destination: BTreeSet<(Pid, Reference)>,
+    next_sequence: u64,
+}
+
+pub(crate) struct Timers {
+    entries: Mutex<Entries>,
+    /// Nanoseconds of the earliest entry, to look without locking.
+    earliest: AtomicU64,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { entries: Mutex::default(), earliest: AtomicU64::new(NEVER) }
+    }
+}
+
+impl Timers {
+    /// Has `process` polled at `deadline`.
+    pub(crate) fn wake_at(&self, deadline: Instant, process: Pid) -> Key {
+        let mut entries = self.entries.lock();
+        let key = entries.insert(deadline, Entry::Wake(process));
+        self.note_earliest(&entries);
+        key
+    }
+
+    pub(crate) fn cancel_wake(&self, key: Key) {
+        let mut entries = self.entries.lock();
+        entries.by_time.remove(&key);
+        self.note_earliest(&entries);
+    }
+
+    pub(crate) fn start(&self, deadline: Instant, reference: Reference, timer: Timer) {
+        let mut entries = self.entries.lock();
+        let key = entries.insert(deadline, Entry::Deliver(reference));
+        if let Destination::Pid(pid) = timer.destination {
+            entries.by_destination.insert((pid, reference));
+        }
+        entries.timers.insert(reference, (key, timer));
+        self.note_earliest(&entries);
+    }
+
+    /// Stops a timer; when it would have run out, and who is charged for it (rule P57).
+    pub(crate) fn cancel(&self, reference: Reference) -> Option<(Instant, Pid)> {
+        let mut entries = self.entries.lock();
+        let (key, timer) = entries.remove_timer(reference)?;
+        entries.by_time.remove(&key);
+        self.note_earliest(&entries);
+        Some((key.0, timer.creator))
+    }
+
+    /// When a timer will run out (rule P58).
+    pub(crate) fn read(&self, reference: Reference) -> Option<Instant> {
+        self.entries.lock().timers.get(&reference).map(|(key, _)| key.0)
+    }
+
+    /// Removes the timers that would reach a process which has ended (rule P59); who is charged for them.
+    pub(crate) fn cancel_all_to(&self, destination: Pid) -> Vec<Pid> {
+        let mut entries = self.entries.lock();
+        let first = (destination, Reference(0));
+        let last = (destination, Reference(u64::MAX));
+        let references: Vec<_> = entries.by_destination.range(first..=last).map(|(_, r)| *r).collect();
+        let mut creators = Vec::with_capacity(references.len());
+        for reference in references {
+            if let Some((key, timer)) = entries.remove_timer(reference) {
+                entries.by_time.remove(&key);
+                creators.push(timer.creator);
+            }
+        }
+        self.note_earliest(&entries);
+        creators
+    }
+
+    /// When the next entry is due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.entries.lock().by_time.first_key_value().map(|(key, _)| key.0)
+    }
+
+    /// Whether something is due at `now`, without locking.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        now.since_start().as_nanos() >= u128::from(self.earliest.load(Ordering::Acquire))
+    }
+
+    /// Takes the earliest entry, if it is due at `now`.
+    pub(crate) fn pop_due(&self, now: Instant) -> Option<Due> {
+        let mut entries = self.entries.lock();
+        let first = entries.by_time.first_entry().filter(|first| first.key().0 <= now)?;
+        let due = match first.remove() {
+            Entry::Wake(pid) => Some(Due::Wake(pid)),
+            Entry::Deliver(reference) => {
+                entries.remove_timer(reference).map(|(_, timer)| Due::Deliver(reference, timer))
+            }
+        };
+        self.note_earliest(&entries);
+        due
+    }
+
+    fn note_earliest(&self, entries: &Entries) {
+        let earliest = entries
+            .by_time
+            .first_key_value()
+            .map_or(NEVER, |(key, _)| u64::try_from(key.0.since_start().as_nanos()).unwrap_or(NEVER - 1));
+        self.earliest.store(earliest, Ordering::Release);
+    }
+}
+
+impl Entries {
+    fn insert(&mut self, deadline: Instant, entry: Entry) -> Key {
+        let key = Key(deadline, self.next_sequence);
+        self.next_sequence += 1;
+        self.by_time.insert(key, entry);
+        key
+    }
+
+    fn remove_timer(&mut self, reference: Reference) -> Option<(Key, Timer)> {
+        let (key, timer) = self.timers.remove(&reference)?;
+        if let Destination::Pid(pid) = timer.destination {
+            self.by_destination.remove(&(pid, reference));
+        }
+        Some((key, timer))
+    }
+}
