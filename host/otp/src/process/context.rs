@@ -184,6 +184,12 @@ impl Context {
         if allowed { Ok(()) } else { Err(SignalError) }
     }
 
+    /// Whether `pid` is a live supervisor.
+    pub fn is_supervisor(&self, pid: Pid) -> bool {
+        let process = self.runtime.inner.table.get(pid);
+        process.is_some_and(|process| process.identity.kind == ProcessKind::Supervisor)
+    }
+
     fn descends(&self, process: &Process, ancestor: Pid) -> bool {
         /// Longer lines of descent count as strangers: the walk is on the caller's time.
         const MAX_GENERATIONS: usize = 64;
@@ -240,6 +246,15 @@ impl Context {
         if let Some(id) = id {
             self.runtime.inner.send(pid, Signal::Unlink { from: self.pid(), id });
         }
+    }
+
+    /// Removes the EXIT message of `pid` from the mailbox, if there is one.
+    pub fn discard_exit(&self, pid: Pid) {
+        self.settle();
+        let is_its_exit =
+            |received: &Received| matches!(received, Received::Exit { from, .. } if *from == pid);
+        let discarded = self.process.state.lock().mailbox.take_first(is_its_exit);
+        drop(discarded);
     }
 
     /// Monitors a process (`monitor/2`). One that isn't there is reported down at once (rule P32).

@@ -101,18 +101,7 @@ impl Context {
         payload: Bytes,
         timeout: Option<Duration>,
     ) -> Result<Bytes, CallError> {
-        let target = self.runtime().inner.resolve(to);
-        if target == Some(self.pid()) {
-            return Err(CallError::CallingSelf);
-        }
-        let Some(target) = target else { return Err(CallError::Down(ExitReason::NoProc)) };
-        let reference = self.hold_monitor(Some(target), to.clone(), true).map_err(CallError::Limit)?;
-        let kind = MessageKind::Call(ReplyTo { pid: self.pid(), reference });
-        let deadline = self.deadline(timeout);
-        if let Err(error) = self.send(&Destination::Pid(target), kind, payload, deadline) {
-            self.demonitor(reference, true);
-            return Err(CallError::NotSent(error));
-        }
+        let reference = self.request(to, payload, self.deadline(timeout))?;
         match self.receive_answer(reference, timeout).await {
             Some(Received::Reply { payload, .. }) => Ok(payload),
             Some(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
@@ -121,6 +110,48 @@ impl Context {
                 Err(CallError::Timeout)
             }
         }
+    }
+
+    /// Sends a request and does not wait (`gen_server:send_request/2`): [`Context::receive_answer`] under the
+    /// reference gives its reply, or a DOWN if the server ends or was not there (rule G39).
+    ///
+    /// # Errors
+    /// [`CallError`], but neither `Timeout` nor `Down`.
+    pub fn send_request(&self, to: &Destination, payload: Bytes) -> Result<Reference, CallError> {
+        self.request(to, payload, None)
+    }
+
+    fn request(
+        &self,
+        to: &Destination,
+        payload: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<Reference, CallError> {
+        let target = self.runtime().inner.resolve(to);
+        if target == Some(self.pid()) {
+            return Err(CallError::CallingSelf);
+        }
+        let reference = self.hold_monitor(target, to.clone(), true).map_err(CallError::Limit)?;
+        let Some(target) = target else { return Ok(reference) };
+        let kind = MessageKind::Call(ReplyTo { pid: self.pid(), reference });
+        if let Err(error) = self.send(&Destination::Pid(target), kind, payload, deadline) {
+            self.demonitor(reference, true);
+            return Err(CallError::NotSent(error));
+        }
+        Ok(reference)
+    }
+
+    /// Gives the other processes a turn.
+    pub async fn yield_now(&self) {
+        let mut yielded = false;
+        poll_fn(|task| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            task.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Ends this process (`exit/1`). Never returns: the process ends while it waits.

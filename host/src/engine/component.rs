@@ -1,0 +1,151 @@
+//! A component: compiled, checked against what the host offers, and asked for its entries.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::Component as WasmComponent;
+
+use crate::engine::bindings::GuestPre;
+use crate::engine::config::Engine;
+use crate::engine::state::GuestState;
+
+/// What `describe` may cost: it only lists names.
+const DESCRIBE_FUEL: u64 = 50_000_000;
+
+/// The packages that the host offers to guests.
+const OFFERED: [&str; 7] = [
+    "regrow:otp/",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// A compiled component that can be instantiated.
+pub struct Component {
+    pub(super) pre: GuestPre<GuestState>,
+    name: Arc<str>,
+    entries: Vec<Entry>,
+    imports: Vec<String>,
+}
+
+/// An entry of a component, as it describes itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub documentation: String,
+    /// Whether it acknowledges its start.
+    pub acknowledges: bool,
+}
+
+/// Why a component can't be used.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The bytes are a core module, not a component.
+    CoreModule,
+    /// The bytes are no component that this host can compile; why.
+    Invalid(String),
+    /// It imports what the host does not offer.
+    UnknownImports(Vec<String>),
+    /// It is not a process component: it lacks an export, or an import or export has another type.
+    WrongWorld(String),
+    /// `describe` trapped or took too long.
+    Describe(String),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CoreModule => f.write_str(
+                "it is a core wasm module, not a component; build it for wasm32-wasip2 or wrap it with `wasm-tools component new`",
+            ),
+            Self::Invalid(why) => write!(f, "it is no valid component: {why}"),
+            Self::UnknownImports(imports) => {
+                write!(f, "it imports what this host does not offer: {}", imports.join(", "))
+            }
+            Self::WrongWorld(why) => write!(f, "it does not fit the world `guest` of regrow:otp: {why}"),
+            Self::Describe(why) => write!(f, "its `describe` function failed: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Engine {
+    /// Compiles a component (or finds it in the cache), checks what it imports and exports, and asks it for
+    /// its entries. Takes CPU time: call it off the workers.
+    ///
+    /// # Errors
+    /// [`LoadError`]
+    pub async fn load(&self, name: impl Into<Arc<str>>, bytes: &[u8]) -> Result<Component, LoadError> {
+        const CORE_MODULE_HEADER: &[u8] = b"\0asm\x01\0\0\0";
+        if bytes.starts_with(CORE_MODULE_HEADER) {
+            return Err(LoadError::CoreModule);
+        }
+        if !bytes.starts_with(b"\0asm") {
+            return Err(LoadError::Invalid("it does not begin as wasm does".to_owned()));
+        }
+        let component = WasmComponent::from_binary(&self.wasmtime, bytes)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let ty = component.component_type();
+        let imports: Vec<String> = ty.imports(&self.wasmtime).map(|(name, _)| name.to_owned()).collect();
+        let is_unknown = |name: &&String| !OFFERED.iter().any(|package| name.starts_with(package));
+        let unknown: Vec<String> = imports.iter().filter(is_unknown).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(LoadError::UnknownImports(unknown));
+        }
+        let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
+        let pre = self.linker.instantiate_pre(&component).map_err(wrong_world)?;
+        let pre = GuestPre::new(pre).map_err(wrong_world)?;
+        let entries =
+            self.describe(&pre).await.map_err(|error| LoadError::Describe(describe_error(&error)))?;
+        Ok(Component { pre, name: name.into(), entries, imports })
+    }
+
+    async fn describe(&self, pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
+        let mut store = Store::new(&self.wasmtime, GuestState::outside_any_process());
+        store.limiter(|state| &mut state.memory);
+        store.set_fuel(DESCRIBE_FUEL)?;
+        let guest = pre.instantiate_async(&mut store).await?;
+        let entries = guest.call_describe(&mut store).await?.into_iter().map(|entry| Entry {
+            name: entry.name,
+            documentation: entry.documentation,
+            acknowledges: entry.acknowledges,
+        });
+        Ok(entries.collect())
+    }
+}
+
+fn describe_error(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<wasmtime::Trap>() {
+        Some(wasmtime::Trap::OutOfFuel) => format!("it did not return within {DESCRIBE_FUEL} reductions"),
+        _ => format!("{:#}", error.root_cause()),
+    }
+}
+
+impl Component {
+    /// The name that the manifest gives it.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The entries that it has.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The interfaces that it imports.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// The entry of that name.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+}

@@ -1,0 +1,77 @@
+//! The wasmtime engine of a node, and what guests find when they import.
+
+use std::fmt;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Cache, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::engine::bindings::Guest;
+use crate::engine::state::GuestState;
+
+/// Live instances at most: each takes a stack, a memory and about three core instances of the pool. More ends
+/// at the kernel's limit of 65,530 mappings per process.
+pub(crate) const MAX_INSTANCES: u32 = 9_000;
+
+/// The wasm stack of a guest, and what the host's functions get on top of it.
+const MAX_WASM_STACK_BYTES: usize = 512 << 10;
+const HOST_STACK_BYTES: usize = 128 << 10;
+
+/// The address space of a memory: the largest that a manifest may allow.
+pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;
+
+/// A wasmtime engine with Regrow's settings, and the linker that guests are instantiated from.
+pub struct Engine {
+    pub(super) wasmtime: wasmtime::Engine,
+    pub(super) linker: Linker<GuestState>,
+}
+
+/// The engine can't be set up on this machine.
+#[derive(Debug)]
+pub struct EngineError(wasmtime::Error);
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the wasm engine can't be set up: {:#}", self.0)
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+impl Engine {
+    /// Sets the engine up. Compiled components are kept in wasmtime's cache, so that the next start is quick.
+    ///
+    /// # Errors
+    /// [`EngineError`], if the operating system refuses the address space.
+    pub fn new() -> Result<Self, EngineError> {
+        Self::build().map_err(EngineError)
+    }
+
+    fn build() -> wasmtime::Result<Self> {
+        let mut pool = PoolingAllocationConfig::default();
+        pool.total_component_instances(MAX_INSTANCES)
+            .total_core_instances(MAX_INSTANCES * 4)
+            .total_memories(MAX_INSTANCES)
+            .total_tables(MAX_INSTANCES * 4)
+            .total_stacks(MAX_INSTANCES)
+            .max_memory_size(MAX_MEMORY_BYTES as usize)
+            .max_memories_per_component(1)
+            .max_tables_per_component(16);
+        let mut config = Config::new();
+        config
+            .consume_fuel(true)
+            .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(64))
+            .max_wasm_stack(MAX_WASM_STACK_BYTES)
+            .async_stack_size(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES)
+            .concurrency_support(false)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        // Without a cache (a read-only home, say) components are compiled at every start.
+        if let Ok(cache) = Cache::new(wasmtime::CacheConfig::new()) {
+            config.cache(Some(cache));
+        }
+        let wasmtime = wasmtime::Engine::new(&config)?;
+        let mut linker = Linker::new(&wasmtime);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
+        Ok(Self { wasmtime, linker })
+    }
+}

@@ -1,0 +1,51 @@
+//! What a component may reach outside its own memory. Nothing unless granted.
+
+use std::path::PathBuf;
+
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+
+use crate::engine::stdio::GuestOutput;
+
+/// What a component may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Folders.
+    pub dirs: Vec<DirGrant>,
+    /// Environment variables, with their values.
+    pub env: Vec<(String, String)>,
+    /// The host's standard output and error. Without it, what the guest prints goes to the log.
+    pub stdio: bool,
+    /// Components, beside its own, whose processes it may spawn.
+    pub spawn: Vec<String>,
+    /// Whether it may exit, kill and link processes that are no relatives of its own.
+    pub signal: bool,
+}
+
+/// A folder that a component sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirGrant {
+    /// The folder on the host.
+    pub host: PathBuf,
+    /// Where the guest sees it.
+    pub guest: String,
+    /// Whether the guest may change what is in it.
+    pub write: bool,
+}
+
+impl Grants {
+    /// The WASI context of a process with these grants.
+    pub(super) fn wasi(&self, output: &GuestOutput) -> wasmtime::Result<WasiCtx> {
+        let mut builder = WasiCtxBuilder::new();
+        builder.envs(&self.env).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        if self.stdio {
+            builder.inherit_stdout().inherit_stderr();
+        } else {
+            builder.stdout(output.stdout()).stderr(output.stderr());
+        }
+        for dir in &self.dirs {
+            let perms = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+            builder.preopened_dir(&dir.host, &dir.guest, perms)?;
+        }
+        Ok(builder.build())
+    }
+}

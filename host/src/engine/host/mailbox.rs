@@ -1,0 +1,114 @@
+//! `regrow:otp/mailbox`
+
+use regrow_otp::{CallError as OtpCallError, MessageKind, Reference};
+
+use crate::engine::bindings::regrow::otp::mailbox::{CallError, Host, SendKind};
+use crate::engine::bindings::regrow::otp::types as wit;
+use crate::engine::host::convert::{milliseconds, payload_bytes};
+use crate::engine::state::GuestState;
+
+impl GuestState {
+    /// Charges what has been received, on its way into the guest.
+    async fn deliver(
+        &mut self,
+        received: Option<regrow_otp::Received>,
+    ) -> wasmtime::Result<Option<wit::Received>> {
+        if let Some(received) = &received {
+            self.charge(received.payload_len()).await?;
+        }
+        Ok(received.map(Into::into))
+    }
+}
+
+impl Host for GuestState {
+    async fn send(
+        &mut self,
+        to: wit::Destination,
+        kind: SendKind,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), wit::Error>> {
+        let context = self.charge(payload.len()).await?;
+        let kind = match kind {
+            SendKind::Info => MessageKind::Info,
+            SendKind::Cast => MessageKind::Cast,
+        };
+        let sent = context.send(&to.into(), kind, payload_bytes(payload), None);
+        Ok(sent.map_err(Into::into))
+    }
+
+    async fn receive(&mut self, timeout_ms: Option<u64>) -> wasmtime::Result<Option<wit::Received>> {
+        let context = self.charge(0).await?;
+        let received = context.receive(milliseconds(timeout_ms)).await;
+        self.deliver(received).await
+    }
+
+    async fn scan(&mut self, timeout_ms: Option<u64>) -> wasmtime::Result<Option<wit::Received>> {
+        let context = self.charge(0).await?;
+        context.start_scan(milliseconds(timeout_ms));
+        let seen = context.scan_next().await;
+        self.deliver(seen).await
+    }
+
+    async fn scan_next(&mut self) -> wasmtime::Result<Option<wit::Received>> {
+        let context = self.charge(0).await?;
+        let seen = context.scan_next().await;
+        self.deliver(seen).await
+    }
+
+    async fn take(&mut self) -> wasmtime::Result<bool> {
+        Ok(self.charge(0).await?.take().is_some())
+    }
+
+    async fn wait_for(
+        &mut self,
+        reference: u64,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<Option<wit::Received>> {
+        let context = self.charge(0).await?;
+        let received = context.receive_answer(Reference(reference), milliseconds(timeout_ms)).await;
+        self.deliver(received).await
+    }
+
+    async fn call(
+        &mut self,
+        to: wit::Destination,
+        payload: Vec<u8>,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
+        let context = self.charge(payload.len()).await?;
+        let answer = context.call(&to.into(), payload_bytes(payload), milliseconds(timeout_ms)).await;
+        if let Ok(answer) = &answer {
+            self.charge(answer.len()).await?;
+        }
+        Ok(answer.map(Vec::from).map_err(|error| match error {
+            OtpCallError::Timeout => CallError::Timeout,
+            OtpCallError::Down(reason) => CallError::Down(reason.into()),
+            OtpCallError::CallingSelf => CallError::CallingSelf,
+            OtpCallError::NotSent(error) => CallError::Refused(error.into()),
+            OtpCallError::Limit(limit) => CallError::Refused(limit.into()),
+        }))
+    }
+
+    async fn send_request(
+        &mut self,
+        to: wit::Destination,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<u64, wit::Error>> {
+        let context = self.charge(payload.len()).await?;
+        let sent = context.send_request(&to.into(), payload_bytes(payload));
+        Ok(sent.map(|reference| reference.0).map_err(|error| match error {
+            OtpCallError::NotSent(error) => error.into(),
+            OtpCallError::Limit(limit) => limit.into(),
+            other => wit::Error::BadArgument(other.to_string()),
+        }))
+    }
+
+    async fn reply(
+        &mut self,
+        to: wit::ReplyTo,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), wit::Error>> {
+        let context = self.charge(payload.len()).await?;
+        Ok(context.reply(to.into(), payload_bytes(payload)).map_err(Into::into))
+    }
+}

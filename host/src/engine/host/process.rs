@@ -1,0 +1,243 @@
+//! `regrow:otp/process`
+
+use std::sync::Arc;
+
+use regrow_otp::{ExitReason, InitAck, LinkError, Pid, Received, Reference, SpawnOptions, SystemKind};
+
+use crate::engine::bindings::regrow::otp::process::{
+    Flag, Host, InitResult, SpawnOptions as WitOptions, Spawned, Started,
+};
+use crate::engine::bindings::regrow::otp::types as wit;
+use crate::engine::host::convert::{exit_reason_from_guest, milliseconds, payload_bytes};
+use crate::engine::instance::StartGuest;
+use crate::engine::state::GuestState;
+use crate::engine::trap::{Exit, Panic};
+
+/// The longest label, in bytes.
+const MAX_LABEL_BYTES: usize = 255;
+
+type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
+
+impl GuestState {
+    /// What is to be spawned, if the guest may.
+    fn start_guest(
+        &self,
+        component: Option<String>,
+        entry: String,
+        argument: Vec<u8>,
+        options: &WitOptions,
+    ) -> Outcome<StartGuest> {
+        let owner = self.owner()?;
+        let own = owner.program.component.name();
+        let component = component.map_or_else(|| own.clone(), Arc::from);
+        if component != *own && !owner.program.grants.spawn.iter().any(|granted| **granted == *component) {
+            return Ok(Err(wit::Error::Denied(format!("spawn: {component:?} is not among the grants"))));
+        }
+        let Some(program) = owner.catalog.get(&component) else {
+            return Ok(Err(wit::Error::BadArgument(format!("there is no component {component:?}"))));
+        };
+        if program.component.entry(&entry).is_none() {
+            return Ok(Err(wit::Error::BadArgument(format!("{component:?} has no entry {entry:?}"))));
+        }
+        let own_limits = if component == *own { &owner.limits } else { &program.limits };
+        let mut limits = own_limits.clone();
+        let tighten = |limit: &mut u64, wanted: Option<u64>| *limit = wanted.unwrap_or(*limit).min(*limit);
+        tighten(&mut limits.memory_bytes, options.max_memory_bytes);
+        tighten(&mut limits.process.mailbox_messages, options.max_mailbox_messages);
+        tighten(&mut limits.process.mailbox_bytes, options.max_mailbox_bytes);
+        Ok(Ok(StartGuest {
+            catalog: owner.catalog.clone(),
+            program: program.clone(),
+            entry: entry.into(),
+            argument: payload_bytes(argument),
+            name: options.name.clone(),
+            limits,
+        }))
+    }
+
+    /// Whether the guest may exit, kill or link that process.
+    fn may_signal(&self, pid: Pid) -> Outcome<()> {
+        let owner = self.owner()?;
+        let supervisor_safe = owner.context.may_signal(pid);
+        match supervisor_safe {
+            Err(_) if owner.program.grants.signal && !owner.context.is_supervisor(pid) => Ok(Ok(())),
+            checked => Ok(checked.map_err(Into::into)),
+        }
+    }
+}
+
+impl Host for GuestState {
+    async fn self_(&mut self) -> wasmtime::Result<wit::Pid> {
+        Ok(self.charge(0).await?.pid().into())
+    }
+
+    async fn spawn(
+        &mut self,
+        component: Option<String>,
+        entry: String,
+        argument: Vec<u8>,
+        options: WitOptions,
+    ) -> Outcome<Spawned> {
+        let context = self.charge(argument.len()).await?;
+        let start = match self.start_guest(component, entry, argument, &options)? {
+            Ok(start) => start,
+            Err(error) => return Ok(Err(error)),
+        };
+        let spawn = SpawnOptions { link: options.link, monitor: options.monitor, ..Default::default() };
+        let spawned = start.spawn(&context, spawn);
+        Ok(spawned.map(|(pid, monitor)| to_spawned(pid, monitor)).map_err(Into::into))
+    }
+
+    async fn start(
+        &mut self,
+        component: Option<String>,
+        entry: String,
+        argument: Vec<u8>,
+        options: WitOptions,
+        timeout_ms: Option<u64>,
+    ) -> Outcome<Started> {
+        let context = self.charge(argument.len()).await?;
+        let start = match self.start_guest(component, entry, argument, &options)? {
+            Ok(start) => start,
+            Err(error) => return Ok(Err(error)),
+        };
+        let link = options.link;
+        let ack = context.new_reference();
+        let spawn = SpawnOptions { link, monitor: true, init_ack: Some(ack), ..Default::default() };
+        let (pid, monitor) = match start.spawn(&context, spawn) {
+            Ok((pid, monitor)) => (pid, monitor.unwrap_or(ack)),
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let is_word =
+            |received: &Received| received.answers() == Some(ack) || received.answers() == Some(monitor);
+        let word = context.receive_matching(milliseconds(timeout_ms), is_word).await;
+        let outcome = match word {
+            Some(Received::System(system)) => match system.kind {
+                SystemKind::InitAck(InitAck::Started) => {
+                    let kept = options.monitor.then_some(monitor);
+                    if kept.is_none() {
+                        context.demonitor(monitor, true);
+                    }
+                    return Ok(Ok(Started::Started(to_spawned(pid, kept))));
+                }
+                // It says that it won't run, and ends: what follows is known only when it has (rule G4).
+                SystemKind::InitAck(InitAck::Ignore) => {
+                    context.receive_answer(monitor, None).await;
+                    Started::Ignore
+                }
+                SystemKind::InitAck(InitAck::Error(reason)) => {
+                    context.receive_answer(monitor, None).await;
+                    Started::Failed(reason.into())
+                }
+            },
+            Some(Received::Down { reason, .. }) => Started::Failed(reason.into()),
+            _ => {
+                context.unlink(pid);
+                context.exit_process(pid, ExitReason::Kill);
+                context.receive_answer(monitor, None).await;
+                Started::Timeout
+            }
+        };
+        if link {
+            // Rule G5: a failed start leaves no EXIT behind for one that traps exits.
+            context.unlink(pid);
+            context.discard_exit(pid);
+        }
+        context.checkpoint().await;
+        Ok(Ok(outcome))
+    }
+
+    async fn init_ack(&mut self, outcome: InitResult) -> wasmtime::Result<bool> {
+        let context = self.charge(0).await?;
+        Ok(context.init_ack(match outcome {
+            InitResult::Started => InitAck::Started,
+            InitResult::Ignore => InitAck::Ignore,
+            InitResult::Error(reason) => InitAck::Error(exit_reason_from_guest(reason)),
+        }))
+    }
+
+    async fn exit(&mut self, reason: wit::ExitReason) -> wasmtime::Result<()> {
+        self.charge(0).await?;
+        Err(wasmtime::Error::new(Exit(exit_reason_from_guest(reason))))
+    }
+
+    async fn panic(&mut self, message: String, location: Option<String>) -> wasmtime::Result<()> {
+        Err(wasmtime::Error::new(Panic { message, location }))
+    }
+
+    async fn exit_process(&mut self, pid: wit::Pid, reason: wit::ExitReason) -> Outcome<()> {
+        let context = self.charge(0).await?;
+        let pid = pid.into();
+        if let Err(error) = self.may_signal(pid)? {
+            return Ok(Err(error));
+        }
+        context.exit_process(pid, exit_reason_from_guest(reason));
+        context.checkpoint().await;
+        Ok(Ok(()))
+    }
+
+    async fn link(&mut self, pid: wit::Pid) -> Outcome<()> {
+        let context = self.charge(0).await?;
+        let pid = pid.into();
+        if let Err(error) = self.may_signal(pid)? {
+            return Ok(Err(error));
+        }
+        Ok(context.link(pid).map_err(|error| match error {
+            LinkError::NoProc => wit::Error::Noproc,
+            LinkError::Limit(limit) => limit.into(),
+        }))
+    }
+
+    async fn unlink(&mut self, pid: wit::Pid) -> wasmtime::Result<()> {
+        let context = self.charge(0).await?;
+        context.unlink(pid.into());
+        context.checkpoint().await;
+        Ok(())
+    }
+
+    async fn monitor(&mut self, object: wit::Destination) -> Outcome<u64> {
+        let context = self.charge(0).await?;
+        Ok(context.monitor(object.into()).map(|reference| reference.0).map_err(Into::into))
+    }
+
+    async fn demonitor(&mut self, monitor: u64, flush: bool) -> wasmtime::Result<bool> {
+        Ok(self.charge(0).await?.demonitor(Reference(monitor), flush))
+    }
+
+    async fn is_alive(&mut self, pid: wit::Pid) -> wasmtime::Result<bool> {
+        let context = self.charge(0).await?;
+        Ok(context.runtime().is_alive(pid.into()))
+    }
+
+    async fn set_flag(&mut self, flag: Flag) -> Outcome<Flag> {
+        let context = self.charge(0).await?;
+        let previous = match flag {
+            Flag::TrapExit(trap_exit) => Flag::TrapExit(context.set_trap_exit(trap_exit)),
+        };
+        context.checkpoint().await;
+        Ok(Ok(previous))
+    }
+
+    async fn set_label(&mut self, label: Option<String>) -> Outcome<()> {
+        let context = self.charge(0).await?;
+        let bytes = label.as_ref().map_or(0, String::len);
+        if bytes > MAX_LABEL_BYTES {
+            return Ok(Err(wit::Error::Limit(wit::LimitExceeded {
+                which: "label_bytes".to_owned(),
+                allowed: MAX_LABEL_BYTES as u64,
+                requested: bytes as u64,
+            })));
+        }
+        context.set_label(label);
+        Ok(Ok(()))
+    }
+
+    async fn hibernate(&mut self, _state: Vec<u8>) -> Outcome<()> {
+        self.charge(0).await?;
+        Ok(Err(wit::Error::Unsupported("this version does not hibernate processes".to_owned())))
+    }
+}
+
+fn to_spawned(pid: Pid, monitor: Option<Reference>) -> Spawned {
+    Spawned { pid: pid.into(), monitor: monitor.map(|reference| reference.0) }
+}

@@ -1,0 +1,149 @@
+//! The life of an instance: one process, one store, from its start argument to its exit reason.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use regrow_otp::supervisor::{StartChild, Started};
+use regrow_otp::{Context, ExitReason, Limits, Pid, ProcessKind, Reference, SpawnError, SpawnOptions};
+use wasmtime::Store;
+
+use crate::engine::bindings::{EntryCall, StartArgument};
+use crate::engine::component::Component;
+use crate::engine::grants::Grants;
+use crate::engine::host::convert;
+use crate::engine::state::{GuestState, Owner};
+use crate::engine::trap::exit_reason;
+use crate::observe::{GuestLog, Logger};
+
+/// Wasm instructions, roughly, that a process runs before the others have a turn.
+const SLICE_REDUCTIONS: u64 = 20_000;
+
+/// What a guest process may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestLimits {
+    /// Bytes of linear memory.
+    pub memory_bytes: u64,
+    /// What its process may use.
+    pub process: Limits,
+}
+
+impl Default for GuestLimits {
+    fn default() -> Self {
+        Self { memory_bytes: 64 << 20, process: Limits::default() }
+    }
+}
+
+/// A component as an application uses it: with its grants and limits.
+pub struct Program {
+    /// The component.
+    pub component: Component,
+    /// What its processes may reach.
+    pub grants: Arc<Grants>,
+    /// What each of its processes may use.
+    pub limits: GuestLimits,
+}
+
+/// The programs of an application, by the names of their components.
+pub struct Catalog {
+    programs: HashMap<Arc<str>, Arc<Program>>,
+    logger: Logger,
+}
+
+impl Catalog {
+    /// A catalog of `programs`, whose processes log to `logger`.
+    pub fn new(programs: Vec<Program>, logger: Logger) -> Self {
+        let named = programs.into_iter().map(|program| (program.component.name().clone(), Arc::new(program)));
+        Self { programs: named.collect(), logger }
+    }
+
+    /// The program that runs the component of that name.
+    pub fn get(&self, component: &str) -> Option<&Arc<Program>> {
+        self.programs.get(component)
+    }
+}
+
+/// How to start a guest process: the `start` of a child specification.
+#[derive(Clone)]
+pub struct StartGuest {
+    /// Where its component is found.
+    pub catalog: Arc<Catalog>,
+    /// What it runs.
+    pub program: Arc<Program>,
+    /// The entry.
+    pub entry: Arc<str>,
+    /// The encoded argument.
+    pub argument: Bytes,
+    /// The name that it is registered under.
+    pub name: Option<String>,
+    /// What it may use.
+    pub limits: GuestLimits,
+}
+
+impl StartGuest {
+    /// Spawns the process, with `options` for what is between it and its parent; its pid and its monitor.
+    pub(super) fn spawn(
+        &self,
+        parent: &Context,
+        options: SpawnOptions,
+    ) -> Result<(Pid, Option<Reference>), SpawnError> {
+        let options = SpawnOptions {
+            kind: ProcessKind::Guest,
+            component: Some(self.program.component.name().clone()),
+            entry: Some(self.entry.clone()),
+            name: self.name.clone(),
+            limits: self.limits.process.clone(),
+            ..options
+        };
+        let start = self.clone();
+        parent.spawn(options, move |context| run(start, context))
+    }
+}
+
+impl StartChild for StartGuest {
+    fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
+        let acknowledges = self.program.component.entry(&self.entry).is_some_and(|entry| entry.acknowledges);
+        let init_ack = acknowledges.then_some(ack);
+        let (pid, _) = self.spawn(supervisor, SpawnOptions { link: true, init_ack, ..Default::default() })?;
+        Ok(Started { pid, acknowledges })
+    }
+}
+
+/// Runs a process from its beginning to its end.
+async fn run(start: StartGuest, context: Context) -> ExitReason {
+    let name = start.name.clone().unwrap_or_else(|| start.entry.to_string());
+    let log = GuestLog::new(start.catalog.logger.clone(), context.pid(), name);
+    let argument = StartArgument::Spawned(EntryCall {
+        entry: start.entry.to_string(),
+        argument: start.argument.to_vec(),
+    });
+    let pre = &start.program.component.pre;
+    let owner = Owner {
+        context: context.clone(),
+        program: start.program.clone(),
+        catalog: start.catalog.clone(),
+        limits: start.limits.clone(),
+        log: Arc::new(log),
+    };
+    let mut store = Store::new(pre.engine(), GuestState::of(owner));
+    store.limiter(|state| &mut state.memory);
+    // Bytes that one host call may copy out of the guest: a message and what is around it.
+    let message_bytes = usize::try_from(start.limits.process.message_bytes).unwrap_or(usize::MAX);
+    store.set_hostcall_fuel(message_bytes.saturating_add(64 << 10));
+    let result = async {
+        store.set_fuel(u64::MAX)?;
+        store.fuel_async_yield_interval(Some(SLICE_REDUCTIONS))?;
+        let guest = pre.instantiate_async(&mut store).await?;
+        context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
+        guest.call_run(&mut store, &argument).await
+    }
+    .await;
+    let spent = u64::MAX - store.get_fuel().unwrap_or(u64::MAX);
+    context.meter().reductions.store(spent, Ordering::Relaxed);
+    match result {
+        Ok(Ok(())) => ExitReason::Normal,
+        Ok(Err(reason)) => convert::exit_reason_from_guest(reason),
+        Err(error) => exit_reason(&error, store.data().last_error()),
+    }
+}

@@ -1,0 +1,19 @@
+//! Everything that knows wasmtime: configuration, compilation, the life of an instance, and one thin adapter
+//! per WIT interface.
+
+mod bindings;
+mod component;
+mod config;
+mod grants;
+mod host;
+mod instance;
+mod memory;
+mod state;
+mod stdio;
+mod trap;
+mod work;
+
+pub use component::{Component, Entry, LoadError};
+pub use config::{Engine, EngineError};
+pub use grants::{DirGrant, Grants};
+pub use instance::{Catalog, GuestLimits, Program, StartGuest};

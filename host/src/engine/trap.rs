@@ -1,0 +1,115 @@
+//! From what wasmtime reports to an exit reason that a person can read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use regrow_otp::{ExitReason, LimitExceeded, WasmTrap};
+use wasmtime::{Trap, WasmBacktrace};
+
+/// Frames of a backtrace that are kept.
+const MAX_FRAMES: usize = 32;
+
+/// The longest message of a panic that is kept.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+
+/// The guest asked to end, from inside a host call: unwinds the instance.
+#[derive(Debug)]
+pub(super) struct Exit(pub(super) ExitReason);
+
+/// The guest's language panicked.
+#[derive(Debug)]
+pub(super) struct Panic {
+    pub(super) message: String,
+    pub(super) location: Option<String>,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit: {}", self.0)
+    }
+}
+
+impl std::error::Error for Exit {}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panic: {}", self.message)
+    }
+}
+
+impl std::error::Error for Panic {}
+
+/// Why an instance ended with `error`. `last_error` is what it had printed to its standard error: the panic
+/// message, in languages that have no better way to tell it.
+pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String) -> ExitReason {
+    if let Some(Exit(reason)) = error.downcast_ref() {
+        return reason.clone();
+    }
+    if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
+        return ExitReason::Limit(*limit);
+    }
+    let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+    let trap = if let Some(Panic { message, location }) = error.downcast_ref() {
+        let message = cut(message.clone());
+        WasmTrap { code: "panic".to_owned(), message, location: location.clone(), backtrace }
+    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+        let message = if last_error.is_empty() { trap.to_string() } else { last_error };
+        WasmTrap { code: code(*trap), message, location: None, backtrace }
+    } else {
+        let message = cut(format!("{:#}", error.root_cause()));
+        WasmTrap { code: "host".to_owned(), message, location: None, backtrace }
+    };
+    ExitReason::Trap(Arc::new(trap))
+}
+
+/// `MemoryOutOfBounds` as `memory-out-of-bounds`.
+fn code(trap: Trap) -> String {
+    let mut code = String::new();
+    for c in format!("{trap:?}").chars() {
+        if c.is_ascii_uppercase() && !code.is_empty() {
+            code.push('-');
+        }
+        code.push(c.to_ascii_lowercase());
+    }
+    code.strip_suffix("-code-reached").map(str::to_owned).unwrap_or(code)
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_MESSAGE_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_MESSAGE_BYTES));
+        text.push('…');
+    }
+    text
+}
+
+fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
+    let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
+        Some(name) => rustc_demangle::demangle(name).to_string(),
+        None => format!("wasm function {}", frame.func_index()),
+    });
+    let names = names.map(|name| cut_hash(&name).to_owned());
+    names.filter(|name| !is_panic_machinery(name)).take(MAX_FRAMES).collect()
+}
+
+/// `path::function::h0123456789abcdef` without the hash of rustc's older names.
+fn cut_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path,
+        _ => name,
+    }
+}
+
+/// The functions between a panic and its report say nothing about the guest.
+fn is_panic_machinery(name: &str) -> bool {
+    const MACHINERY: [&str; 8] = [
+        "std::panicking::",
+        "core::panicking::",
+        "rust_panic",
+        "__rustc::rust_begin_unwind",
+        "rust_begin_unwind",
+        "std::sys::backtrace::",
+        "regrow_sdk::sys::",
+        "regrow_sdk::panic::",
+    ];
+    MACHINERY.iter().any(|prefix| name.starts_with(prefix)) || name.contains("regrow:otp/")
+}

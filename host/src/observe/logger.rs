@@ -1,0 +1,104 @@
+//! The log: lines with a time, a level and a source, to a terminal or a file.
+
+use std::fmt::{self, Write as _};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// How severe a log event is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something may be wrong.
+    Warning,
+    /// Something worth knowing happened.
+    Info,
+    /// What developers want to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Warning => "WARN ",
+            Self::Info => "INFO ",
+            Self::Debug => "DEBUG",
+            Self::Trace => "TRACE",
+        }
+    }
+
+    fn style(self) -> anstyle::Style {
+        let color = match self {
+            Self::Error => anstyle::AnsiColor::Red,
+            Self::Warning => anstyle::AnsiColor::Yellow,
+            Self::Info => anstyle::AnsiColor::Green,
+            Self::Debug => anstyle::AnsiColor::Blue,
+            Self::Trace => anstyle::AnsiColor::Magenta,
+        };
+        color.on_default().bold()
+    }
+}
+
+/// A handle to the log; clones write to the same place.
+#[derive(Clone)]
+pub struct Logger(Arc<Inner>);
+
+struct Inner {
+    max_level: Level,
+    color: bool,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Logger {
+    /// A log that keeps events up to `max_level` and writes them to `out`.
+    pub fn new(max_level: Level, color: bool, out: Box<dyn Write + Send>) -> Self {
+        Self(Arc::new(Inner { max_level, color, out: Mutex::new(out) }))
+    }
+
+    /// A log that keeps nothing.
+    pub fn discard() -> Self {
+        Self::new(Level::Error, false, Box::new(std::io::sink()))
+    }
+
+    /// The least severe level that is kept.
+    pub fn max_level(&self) -> Level {
+        self.0.max_level
+    }
+
+    /// Writes an event. Further lines of `message` are indented under the first, so that no message can pass
+    /// for two events; control characters are escaped.
+    pub fn write(&self, level: Level, source: impl fmt::Display, message: impl fmt::Display) {
+        if level > self.0.max_level {
+            return;
+        }
+        let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let style = if self.0.color { level.style() } else { anstyle::Style::new() };
+        let mut line = format!("{time} {style}{}{style:#} ", level.name());
+        push_escaped(&mut line, &source.to_string());
+        line.push_str(": ");
+        push_escaped(&mut line, &message.to_string());
+        line.push('\n');
+        let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // There is nobody to tell that the log can't be written.
+        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+/// Appends text in which nothing can move the cursor, change colours or begin a new event.
+fn push_escaped(line: &mut String, text: &str) {
+    for c in text.trim_end().chars() {
+        match c {
+            '\n' => line.push_str("\n    "),
+            '\t' => line.push('\t'),
+            // Bidirectional overrides can make a terminal show another text than the one that is there.
+            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                let _ = write!(line, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => line.push(c),
+        }
+    }
+}
