@@ -57,7 +57,7 @@ pub use mailbox::{InitAck, Message, MessageKind, Received, SystemKind, SystemMes
 pub use pid::{Destination, Pid, Reference, ReplyTo};
 pub use process::{
     CallError, Context, Identity, LastReceived, LinkError, Meter, ProcessKind, SendError, SignalError,
-    SpawnError, SpawnOptions, Waiting,
+    SpawnError, SpawnOptions, StartOutcome, Waiting,
 };
 pub use random::{RandomSource, SplitMix64};
 pub use registry::{MAX_NAME_BYTES, RegisterError, check_name};

@@ -5,6 +5,7 @@ mod exit;
 mod inbox;
 mod receive;
 mod spawn;
+mod start;
 mod state;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use std::task::Wake;
 pub use context::{CallError, Context, LinkError, SendError, SignalError};
 pub(crate) use inbox::{Inbox, PushError};
 pub use spawn::{SpawnError, SpawnOptions};
+pub use start::StartOutcome;
 pub(crate) use state::{Effects, State, refuse};
 pub use state::{LastReceived, Waiting};
 

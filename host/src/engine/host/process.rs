@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regrow_otp::{ExitReason, InitAck, LinkError, Pid, Received, Reference, SpawnOptions, SystemKind};
+use regrow_otp::{InitAck, LinkError, Pid, Reference, SpawnOptions, StartOutcome};
 
 use crate::engine::bindings::regrow::otp::process::{
     Flag, Host, InitResult, SpawnOptions as WitOptions, Spawned, Started,
@@ -71,6 +71,10 @@ impl Host for GuestState {
         Ok(self.charge(0).await?.pid().into())
     }
 
+    async fn parent(&mut self) -> wasmtime::Result<Option<wit::Pid>> {
+        Ok(self.charge(0).await?.identity().parent.map(Into::into))
+    }
+
     async fn spawn(
         &mut self,
         component: Option<String>,
@@ -101,50 +105,16 @@ impl Host for GuestState {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
         };
-        let link = options.link;
-        let ack = context.new_reference();
-        let spawn = SpawnOptions { link, monitor: true, init_ack: Some(ack), ..Default::default() };
-        let (pid, monitor) = match start.spawn(&context, spawn) {
-            Ok((pid, monitor)) => (pid, monitor.unwrap_or(ack)),
-            Err(error) => return Ok(Err(error.into())),
-        };
-        let is_word =
-            |received: &Received| received.answers() == Some(ack) || received.answers() == Some(monitor);
-        let word = context.receive_matching(milliseconds(timeout_ms), is_word).await;
-        let outcome = match word {
-            Some(Received::System(system)) => match system.kind {
-                SystemKind::InitAck(InitAck::Started) => {
-                    let kept = options.monitor.then_some(monitor);
-                    if kept.is_none() {
-                        context.demonitor(monitor, true);
-                    }
-                    return Ok(Ok(Started::Started(to_spawned(pid, kept))));
-                }
-                // It says that it won't run, and ends: what follows is known only when it has (rule G4).
-                SystemKind::InitAck(InitAck::Ignore) => {
-                    context.receive_answer(monitor, None).await;
-                    Started::Ignore
-                }
-                SystemKind::InitAck(InitAck::Error(reason)) => {
-                    context.receive_answer(monitor, None).await;
-                    Started::Failed(reason.into())
-                }
-            },
-            Some(Received::Down { reason, .. }) => Started::Failed(reason.into()),
-            _ => {
-                context.unlink(pid);
-                context.exit_process(pid, ExitReason::Kill);
-                context.receive_answer(monitor, None).await;
-                Started::Timeout
-            }
-        };
-        if link {
-            // Rule G5: a failed start leaves no EXIT behind for one that traps exits.
-            context.unlink(pid);
-            context.discard_exit(pid);
-        }
-        context.checkpoint().await;
-        Ok(Ok(outcome))
+        let spawn = SpawnOptions { link: options.link, monitor: options.monitor, ..Default::default() };
+        let outcome = context
+            .start(spawn, milliseconds(timeout_ms), |context, options| start.spawn(context, options))
+            .await;
+        Ok(outcome.map_err(Into::into).map(|outcome| match outcome {
+            StartOutcome::Started { pid, monitor } => Started::Started(to_spawned(pid, monitor)),
+            StartOutcome::Ignore => Started::Ignore,
+            StartOutcome::Failed(reason) => Started::Failed(reason.into()),
+            StartOutcome::Timeout => Started::Timeout,
+        }))
     }
 
     async fn init_ack(&mut self, outcome: InitResult) -> wasmtime::Result<bool> {

@@ -1,0 +1,180 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use regrow_term::decode;
+use serde::de::DeserializeOwned;
+
+use crate::exit_reason::ExitReason;
+use crate::gen_server::{self, GenServer};
+use crate::process::{self, InitResult};
+
+/// A component: its entries. Made by [`component!`](crate::component!).
+pub struct Component {
+    /// What its processes can run.
+    pub entries: &'static [Entry],
+}
+
+/// One thing that a component's processes can run.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub documentation: &'static [&'static str],
+    /// Runs it on an encoded argument.
+    pub run: fn(&[u8]) -> Result<(), ExitReason>,
+}
+
+/// What an entry may return: nothing, or a result whose error is the exit reason.
+pub trait EntryResult {
+    /// The result of the process.
+    ///
+    /// # Errors
+    /// The reason, if the process did not end normally.
+    fn into_result(self) -> Result<(), ExitReason>;
+}
+
+impl EntryResult for () {
+    fn into_result(self) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+impl<E: Into<ExitReason>> EntryResult for Result<(), E> {
+    fn into_result(self) -> Result<(), ExitReason> {
+        self.map_err(Into::into)
+    }
+}
+
+impl Component {
+    /// Runs an entry, as the body of this process.
+    pub(crate) fn run(&self, entry: &str, argument: &[u8]) -> Result<(), ExitReason> {
+        crate::panic::install();
+        crate::logging::install();
+        match self.entries.iter().find(|known| known.name == entry) {
+            Some(entry) => (entry.run)(argument),
+            None => Err(ExitReason::Error(alloc::format!("no entry {entry:?}").into())),
+        }
+    }
+}
+
+impl Entry {
+    /// The documentation as one line.
+    pub fn documentation(&self) -> String {
+        let lines: Vec<&str> = self.documentation.iter().map(|line| line.trim()).collect();
+        lines.join(" ")
+    }
+}
+
+/// Runs a function as a process: it counts as started when its argument is understood.
+#[doc(hidden)]
+pub fn run_process<A: DeserializeOwned, R: EntryResult>(
+    function: fn(A) -> R,
+    argument: &[u8],
+) -> Result<(), ExitReason> {
+    let argument = understand(argument)?;
+    process::init_ack(InitResult::Started);
+    function(argument).into_result()
+}
+
+/// Runs a function that acknowledges its start itself.
+#[doc(hidden)]
+pub fn run_init<A: DeserializeOwned, R: EntryResult>(
+    function: fn(A) -> R,
+    argument: &[u8],
+) -> Result<(), ExitReason> {
+    function(understand(argument)?).into_result()
+}
+
+/// Runs a GenServer: it counts as started when its `init` has returned.
+#[doc(hidden)]
+pub fn run_server<S: GenServer>(argument: &[u8]) -> Result<(), ExitReason> {
+    gen_server::run::<S>(understand(argument)?)
+}
+
+fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
+    decode(argument).map_err(|error| {
+        ExitReason::Error(alloc::format!("the argument does not fit the entry: {error}").into())
+    })
+}
+
+/// Makes a crate a component with named entries, and defines `COMPONENT` for tests.
+///
+/// Each entry is one of
+/// - `"name" => process function`: runs `fn(A)` or `fn(A) -> Result<(), E>`, with a deserialized argument;
+/// - `"name" => init function`: the same, for a function that calls [`process::init_ack`] itself;
+/// - `"name" => server Type`: runs a [`GenServer`].
+///
+/// A doc comment before an entry says what it is for.
+///
+/// ```
+/// use regrow_sdk::mailbox;
+///
+/// fn echo(_: ()) {
+///     while let Some(message) = mailbox::receive_message(None) {
+///         mailbox::send(message.from, &message.payload).ok();
+///     }
+/// }
+///
+/// regrow_sdk::component! {
+///     /// Sends back what it gets.
+///     "echo" => process echo,
+/// }
+/// # fn main() {
+/// assert_eq!(COMPONENT.entries[0].documentation(), "Sends back what it gets.");
+/// # }
+/// ```
+#[macro_export]
+macro_rules! component {
+    ($($(#[doc = $doc:literal])* $name:literal => $kind:ident $target:path),+ $(,)?) => {
+        /// What this crate is as a component.
+        pub static COMPONENT: $crate::Component = $crate::Component {
+            entries: &[$($crate::Entry {
+                name: $name,
+                documentation: &[$($doc),*],
+                run: $crate::__entry!($kind $target),
+            }),+],
+        };
+        $crate::__export!();
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __entry {
+    (process $function:path) => {
+        |argument| $crate::sys::run_process($function, argument)
+    };
+    (init $function:path) => {
+        |argument| $crate::sys::run_init($function, argument)
+    };
+    (server $server:path) => {
+        $crate::sys::run_server::<$server>
+    };
+}
+
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    () => {
+        const _: () = {
+            struct Exported;
+            impl $crate::sys::Guest for Exported {
+                fn run(start: $crate::sys::StartArgument) -> Result<(), $crate::sys::WitExitReason> {
+                    $crate::sys::run(&COMPONENT, start)
+                }
+                fn describe() -> $crate::sys::Entries {
+                    $crate::sys::describe(&COMPONENT)
+                }
+            }
+    $crate::sys::export!(Exported with_types_in $crate::sys::bindings);
+        };
+    };
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    () => {};
+}

@@ -1,0 +1,221 @@
+//! Messages: sending, receiving, calling.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use regrow_term::{DecodeError, decode, encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::exit_reason::ExitReason;
+use crate::pid::{Destination, Pid, Reference, ReplyTo};
+use crate::sys;
+
+/// What a process receives. Only the host makes the variants beside `Message`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Received {
+    /// A process sent this.
+    Message(Message),
+    /// A monitored process ended.
+    Down {
+        /// The monitor.
+        reference: Reference,
+        /// What was monitored.
+        object: Destination,
+        /// Why it ended.
+        reason: ExitReason,
+    },
+    /// An exit signal, while this process traps exits.
+    Exit {
+        /// Who ended, or sent the signal.
+        from: Pid,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A timer ran out.
+    Timer {
+        /// The timer.
+        reference: Reference,
+        /// What it was started with, encoded.
+        payload: Vec<u8>,
+    },
+    /// The answer to a request.
+    Reply {
+        /// The request.
+        reference: Reference,
+        /// The answer, encoded.
+        payload: Vec<u8>,
+    },
+    /// The host has something to say.
+    System {
+        /// What about. Ignore the kinds that you don't know.
+        kind: String,
+        /// What it answers.
+        reference: Reference,
+        /// Whom it is about.
+        from: Pid,
+        /// What belongs to it, encoded.
+        payload: Vec<u8>,
+    },
+}
+
+/// A message from another process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Who sent it.
+    pub from: Pid,
+    /// What its sender expects.
+    pub kind: MessageKind,
+    /// The encoded term.
+    pub payload: Vec<u8>,
+}
+
+/// What the sender of a message expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// A plain message.
+    Info,
+    /// A request without an answer.
+    Cast,
+    /// A request whose sender waits.
+    Call(ReplyTo),
+}
+
+impl Message {
+    /// The message as a value.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is of another type.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        decode(&self.payload)
+    }
+
+    /// Whom to answer, if the sender waits for an answer.
+    pub fn reply_to(&self) -> Option<ReplyTo> {
+        match self.kind {
+            MessageKind::Call(to) => Some(to),
+            MessageKind::Info | MessageKind::Cast => None,
+        }
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallError {
+    /// It did not come in time.
+    Timeout,
+    /// The server ended, or was not there.
+    Down(ExitReason),
+    /// A process can't call itself.
+    CallingSelf,
+    /// The host refused the request.
+    Refused(Error),
+    /// The answer is of another type.
+    Decode(DecodeError),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("the call timed out"),
+            Self::Down(reason) => write!(f, "the called process ended: {reason}"),
+            Self::CallingSelf => f.write_str("a process can't call itself"),
+            Self::Refused(error) => write!(f, "{error}"),
+            Self::Decode(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for CallError {}
+
+pub(crate) fn payload<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    encode(value).map_err(|error| Error::BadArgument(error.to_string()))
+}
+
+/// Sends a plain message (`!`). A dead process takes it silently.
+///
+/// # Errors
+/// [`Error::NoProc`] (nobody has the name), [`Error::Full`], [`Error::Limit`]
+pub fn send<T: Serialize + ?Sized>(to: impl Into<Destination>, message: &T) -> Result<(), Error> {
+    sys::send(to.into(), false, payload(message)?)
+}
+
+/// Sends a request without an answer (`gen_server:cast/2`).
+///
+/// # Errors
+/// As [`send`].
+pub fn cast<T: Serialize + ?Sized>(to: impl Into<Destination>, request: &T) -> Result<(), Error> {
+    sys::send(to.into(), true, payload(request)?)
+}
+
+/// Receives the oldest message. None after `timeout`; without one it waits for ever.
+pub fn receive(timeout: Option<Duration>) -> Option<Received> {
+    sys::receive(timeout)
+}
+
+/// Receives the oldest message that a process sent; what the host says stays in the mailbox.
+pub fn receive_message(timeout: Option<Duration>) -> Option<Message> {
+    receive_match(timeout, |received| match received {
+        Received::Message(message) => Some(message),
+        _ => None,
+    })
+}
+
+/// Receives the oldest message for which `select` gives something (`receive` with patterns); the others stay,
+/// in order. None after `timeout`, however many messages have arrived meanwhile.
+pub fn receive_match<T>(
+    timeout: Option<Duration>,
+    mut select: impl FnMut(Received) -> Option<T>,
+) -> Option<T> {
+    let mut seen = sys::scan(timeout);
+    while let Some(received) = seen {
+        if let Some(selected) = select(received) {
+            sys::take();
+            return Some(selected);
+        }
+        seen = sys::scan_next();
+    }
+    None
+}
+
+/// Waits for what answers a reference: a DOWN, a timer's message, a reply. What arrived before the reference
+/// was made is not looked through.
+pub fn wait_for(reference: impl Into<Reference>, timeout: Option<Duration>) -> Option<Received> {
+    sys::wait_for(reference.into(), timeout)
+}
+
+/// Sends a request and waits for its answer (`gen_server:call/3`). A server that dies is known at once.
+///
+/// # Errors
+/// [`CallError`]
+pub fn call<Q, A>(to: impl Into<Destination>, request: &Q, timeout: Option<Duration>) -> Result<A, CallError>
+where
+    Q: Serialize + ?Sized,
+    A: DeserializeOwned,
+{
+    let request = payload(request).map_err(CallError::Refused)?;
+    let answer = sys::call(to.into(), request, timeout)?;
+    decode(&answer).map_err(CallError::Decode)
+}
+
+/// Sends a request and does not wait; [`wait_for`] gives its reply, or a DOWN.
+///
+/// # Errors
+/// [`Error::Full`], [`Error::Limit`], [`Error::BadArgument`] (the process itself)
+pub fn send_request<Q: Serialize + ?Sized>(
+    to: impl Into<Destination>,
+    request: &Q,
+) -> Result<Reference, Error> {
+    sys::send_request(to.into(), payload(request)?)
+}
+
+/// Answers a call. Any process that has the token may; nothing happens if the caller does not wait any more.
+///
+/// # Errors
+/// [`Error::Limit`] (the answer is too large)
+pub fn reply<T: Serialize + ?Sized>(to: ReplyTo, answer: &T) -> Result<(), Error> {
+    sys::reply(to, payload(answer)?)
+}

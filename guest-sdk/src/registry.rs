@@ -1,0 +1,26 @@
+//! Registered names.
+
+use crate::error::Error;
+use crate::pid::Pid;
+use crate::sys;
+
+/// Registers a process under a name (`register/2`). The name is released when the process ends.
+///
+/// # Errors
+/// [`Error::NameTaken`], [`Error::BadArgument`], [`Error::NoProc`], [`Error::Denied`]
+pub fn register(name: &str, pid: Pid) -> Result<(), Error> {
+    sys::register(name, pid)
+}
+
+/// Releases a name (`unregister/1`).
+///
+/// # Errors
+/// [`Error::BadArgument`] (nobody has it), [`Error::Denied`]
+pub fn unregister(name: &str) -> Result<(), Error> {
+    sys::unregister(name)
+}
+
+/// The process that has a name (`whereis/1`).
+pub fn whereis(name: &str) -> Option<Pid> {
+    sys::whereis(name)
+}

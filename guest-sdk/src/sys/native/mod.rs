@@ -1,0 +1,227 @@
+//! The backend off wasm: processes of `regrow-otp`, each with a thread of its own to block on. For tests of
+//! guests' logic and for documentation.
+
+mod convert;
+mod thread;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use regrow_otp as otp;
+
+use crate::component::Component;
+use crate::mailbox::{CallError, Received};
+use crate::process::{InitResult, SpawnOptions, Spawned, Started};
+use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
+
+pub(crate) use thread::run_as_process;
+use thread::{block_on, current, end};
+
+pub(crate) fn self_pid() -> Pid {
+    current().context.pid().into()
+}
+
+pub(crate) fn parent() -> Option<Pid> {
+    current().context.identity().parent.map(Into::into)
+}
+
+/// How an entry is spawned as a process.
+fn entry_process(
+    entry: &str,
+    argument: Vec<u8>,
+) -> Result<impl FnOnce(&otp::Context, otp::SpawnOptions) -> SpawnResult, Error> {
+    let component: &'static Component = current().component;
+    let known = component.entries.iter().find(|known| known.name == entry);
+    let name = known
+        .map(|known| known.name)
+        .ok_or_else(|| Error::BadArgument(format!("the component has no entry {entry:?}")))?;
+    Ok(move |context: &otp::Context, options: otp::SpawnOptions| {
+        let options = otp::SpawnOptions { entry: Some(name.into()), ..options };
+        context.spawn(options, move |context| {
+            run_as_process(context, component, move || component.run(name, &argument))
+        })
+    })
+}
+
+type SpawnResult = Result<(otp::Pid, Option<otp::Reference>), otp::SpawnError>;
+
+fn otp_options(options: &SpawnOptions) -> otp::SpawnOptions {
+    let mut limits = otp::Limits::default();
+    let tighten = |limit: &mut u64, wanted: Option<u64>| *limit = wanted.unwrap_or(*limit).min(*limit);
+    tighten(&mut limits.mailbox_messages, options.max_mailbox_messages);
+    tighten(&mut limits.mailbox_bytes, options.max_mailbox_bytes);
+    otp::SpawnOptions {
+        name: options.name.clone(),
+        link: options.link,
+        monitor: options.monitor,
+        limits,
+        ..otp::SpawnOptions::default()
+    }
+}
+
+fn spawned(pid: otp::Pid, monitor: Option<otp::Reference>) -> Spawned {
+    Spawned { pid: pid.into(), monitor: monitor.map(|reference| MonitorRef(Reference(reference.0))) }
+}
+
+pub(crate) fn spawn(entry: &str, argument: Vec<u8>, options: &SpawnOptions) -> Result<Spawned, Error> {
+    let spawn = entry_process(entry, argument)?;
+    let (pid, monitor) = spawn(&current().context, otp_options(options))?;
+    Ok(spawned(pid, monitor))
+}
+
+pub(crate) fn start(
+    entry: &str,
+    argument: Vec<u8>,
+    options: &SpawnOptions,
+    timeout: Option<Duration>,
+) -> Result<Started, Error> {
+    let spawn = entry_process(entry, argument)?;
+    let context = current().context;
+    Ok(match block_on(context.start(otp_options(options), timeout, spawn))? {
+        otp::StartOutcome::Started { pid, monitor } => Started::Started(spawned(pid, monitor)),
+        otp::StartOutcome::Ignore => Started::Ignore,
+        otp::StartOutcome::Failed(reason) => Started::Failed(reason.into()),
+        otp::StartOutcome::Timeout => Started::Timeout,
+    })
+}
+
+pub(crate) fn init_ack(outcome: InitResult) -> bool {
+    current().context.init_ack(match outcome {
+        InitResult::Started => otp::InitAck::Started,
+        InitResult::Ignore => otp::InitAck::Ignore,
+        InitResult::Error(reason) => otp::InitAck::Error(reason.into()),
+    })
+}
+
+pub(crate) fn exit(reason: ExitReason) -> ! {
+    end(reason)
+}
+
+pub(crate) fn exit_process(pid: Pid, reason: ExitReason) -> Result<(), Error> {
+    let context = current().context;
+    context.exit_process(pid.into(), reason.into());
+    block_on(context.checkpoint());
+    Ok(())
+}
+
+pub(crate) fn link(pid: Pid) -> Result<(), Error> {
+    current().context.link(pid.into()).map_err(|error| match error {
+        otp::LinkError::NoProc => Error::NoProc,
+        otp::LinkError::Limit(limit) => Error::Limit(limit.into()),
+    })
+}
+
+pub(crate) fn unlink(pid: Pid) {
+    current().context.unlink(pid.into());
+}
+
+pub(crate) fn monitor(object: Destination) -> Result<MonitorRef, Error> {
+    let monitor = current().context.monitor(object.into());
+    monitor.map(|reference| MonitorRef(Reference(reference.0))).map_err(|limit| Error::Limit(limit.into()))
+}
+
+pub(crate) fn demonitor(monitor: MonitorRef, flush: bool) -> bool {
+    current().context.demonitor(otp::Reference(monitor.0.0), flush)
+}
+
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    current().context.runtime().is_alive(pid.into())
+}
+
+pub(crate) fn trap_exit(trap_exit: bool) -> bool {
+    current().context.set_trap_exit(trap_exit)
+}
+
+pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
+    current().context.set_label(label.map(str::to_owned));
+    Ok(())
+}
+
+pub(crate) fn send(to: Destination, cast: bool, payload: Vec<u8>) -> Result<(), Error> {
+    let kind = if cast { otp::MessageKind::Cast } else { otp::MessageKind::Info };
+    Ok(current().context.send(&to.into(), kind, Bytes::from(payload), None)?)
+}
+
+pub(crate) fn receive(timeout: Option<Duration>) -> Option<Received> {
+    block_on(current().context.receive(timeout)).map(Into::into)
+}
+
+pub(crate) fn scan(timeout: Option<Duration>) -> Option<Received> {
+    let context = current().context;
+    context.start_scan(timeout);
+    block_on(context.scan_next()).map(Into::into)
+}
+
+pub(crate) fn scan_next() -> Option<Received> {
+    block_on(current().context.scan_next()).map(Into::into)
+}
+
+pub(crate) fn take() {
+    current().context.take();
+}
+
+pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Option<Received> {
+    let context = current().context;
+    block_on(context.receive_answer(otp::Reference(reference.0), timeout)).map(Into::into)
+}
+
+pub(crate) fn call(
+    to: Destination,
+    payload: Vec<u8>,
+    timeout: Option<Duration>,
+) -> Result<Vec<u8>, CallError> {
+    let context = current().context;
+    let answer = block_on(context.call(&to.into(), Bytes::from(payload), timeout));
+    Ok(answer?.to_vec())
+}
+
+pub(crate) fn send_request(to: Destination, payload: Vec<u8>) -> Result<Reference, Error> {
+    let sent = current().context.send_request(&to.into(), Bytes::from(payload));
+    sent.map(|reference| Reference(reference.0)).map_err(|error| match error {
+        otp::CallError::NotSent(error) => error.into(),
+        otp::CallError::Limit(limit) => Error::Limit(limit.into()),
+        other => Error::BadArgument(other.to_string()),
+    })
+}
+
+pub(crate) fn reply(to: ReplyTo, payload: Vec<u8>) -> Result<(), Error> {
+    Ok(current().context.reply(to.into(), Bytes::from(payload))?)
+}
+
+pub(crate) fn start_timer(after: Duration, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
+    let started = current().context.start_timer(after, to.into(), Bytes::from(payload));
+    started.map(|reference| TimerRef(Reference(reference.0))).map_err(|limit| Error::Limit(limit.into()))
+}
+
+pub(crate) fn cancel_timer(timer: TimerRef) -> Option<Duration> {
+    current().context.cancel_timer(otp::Reference(timer.0.0))
+}
+
+pub(crate) fn read_timer(timer: TimerRef) -> Option<Duration> {
+    current().context.read_timer(otp::Reference(timer.0.0))
+}
+
+pub(crate) fn monotonic_time() -> Duration {
+    current().context.runtime().now().since_start()
+}
+
+pub(crate) fn register(name: &str, pid: Pid) -> Result<(), Error> {
+    Ok(current().context.register(name, pid.into())?)
+}
+
+pub(crate) fn unregister(name: &str) -> Result<(), Error> {
+    let released = current().context.unregister(name);
+    released.map(drop).ok_or_else(|| Error::BadArgument(format!("nobody is registered as {name:?}")))
+}
+
+pub(crate) fn whereis(name: &str) -> Option<Pid> {
+    current().context.runtime().whereis(name).map(Into::into)
+}
+
+pub(crate) fn log_max_level() -> log::LevelFilter {
+    log::LevelFilter::Info
+}
+
+pub(crate) fn log_write(level: log::Level, target: &str, message: &str) {
+    eprintln!("{level} {target}: {message}");
+}

@@ -1,0 +1,96 @@
+//! Starting a process and waiting for word of its start (`proc_lib:start/5`).
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::exit_reason::ExitReason;
+use crate::mailbox::{InitAck, Received, SystemKind};
+use crate::pid::{Pid, Reference};
+use crate::process::{Context, SpawnError, SpawnOptions};
+
+/// How a start went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartOutcome {
+    /// It runs.
+    Started {
+        /// The process.
+        pid: Pid,
+        /// Its monitor, if the options asked for one.
+        monitor: Option<Reference>,
+    },
+    /// It had nothing to do and has ended.
+    Ignore,
+    /// It could not run, and has ended.
+    Failed(ExitReason),
+    /// It did not say in time, and was killed (rule G7).
+    Timeout,
+}
+
+impl Context {
+    /// Spawns a process with the options that it is handed, and waits until it has acknowledged its start or
+    /// ended. A start that failed is reported only when the process is gone and its name is free (rule G4),
+    /// and leaves neither EXIT nor DOWN behind (rules G5, G8).
+    ///
+    /// # Errors
+    /// [`SpawnError`]
+    pub async fn start(
+        &self,
+        options: SpawnOptions,
+        timeout: Option<Duration>,
+        spawn: impl FnOnce(&Self, SpawnOptions) -> Result<(Pid, Option<Reference>), SpawnError>,
+    ) -> Result<StartOutcome, SpawnError> {
+        let (link, keep_monitor) = (options.link, options.monitor);
+        let ack = self.new_reference();
+        let (pid, monitor) = spawn(self, SpawnOptions { monitor: true, init_ack: Some(ack), ..options })?;
+        let monitor = monitor.unwrap_or(ack);
+        let outcome = match self.first_word(ack, monitor, timeout).await {
+            Some(Received::System(system)) => {
+                let SystemKind::InitAck(word) = system.kind;
+                match word {
+                    InitAck::Started => {
+                        if !keep_monitor {
+                            self.demonitor(monitor, true);
+                        }
+                        let monitor = keep_monitor.then_some(monitor);
+                        return Ok(StartOutcome::Started { pid, monitor });
+                    }
+                    InitAck::Ignore => StartOutcome::Ignore,
+                    InitAck::Error(reason) => StartOutcome::Failed(reason),
+                }
+            }
+            Some(Received::Down { reason, .. }) => {
+                self.forget_link(pid, link);
+                return Ok(StartOutcome::Failed(reason));
+            }
+            _ => {
+                self.unlink(pid);
+                self.exit_process(pid, ExitReason::Kill);
+                StartOutcome::Timeout
+            }
+        };
+        self.receive_answer(monitor, None).await;
+        self.forget_link(pid, link);
+        // A linked starter that does not trap exits dies with a child that failed (rule G5).
+        self.checkpoint().await;
+        Ok(outcome)
+    }
+
+    fn first_word(
+        &self,
+        ack: Reference,
+        monitor: Reference,
+        timeout: Option<Duration>,
+    ) -> impl Future<Output = Option<Received>> {
+        self.receive_matching(timeout, move |received| {
+            let answers = received.answers();
+            answers == Some(ack) || answers == Some(monitor)
+        })
+    }
+
+    fn forget_link(&self, pid: Pid, linked: bool) {
+        if linked {
+            self.unlink(pid);
+            self.discard_exit(pid);
+        }
+    }
+}
