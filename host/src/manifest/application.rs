@@ -1,0 +1,204 @@
+//! The manifest as a whole.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use regrow_otp::check_name;
+use toml::de::DeTable;
+
+use crate::manifest::child::{Child, ChildStart, Supervisor, read_supervisor};
+use crate::manifest::component::{Component, read_component};
+use crate::manifest::diagnostic::{Diagnostic, Located, Source};
+use crate::manifest::reader::{Errors, Table};
+
+/// A manifest, as larger ones are no manifests.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+
+/// An application: its components and its supervision tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The application's name: the root of every path in its tree.
+    pub name: Located<String>,
+    /// Its components, by name.
+    pub components: Vec<Component>,
+    /// The root of its tree.
+    pub supervisor: Supervisor,
+    /// Where it was read from.
+    pub source: Source,
+}
+
+/// Why there is no manifest.
+#[derive(Debug)]
+pub enum ManifestError {
+    /// The file can't be read.
+    Unreadable(PathBuf, io::Error),
+    /// It is wrong; everything that is.
+    Invalid(Source, Vec<Diagnostic>),
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, error) => write!(f, "{} can't be read: {error}", path.display()),
+            Self::Invalid(source, errors) => {
+                let rendered: Vec<String> = errors.iter().map(|error| error.render(source, false)).collect();
+                f.write_str(&rendered.join("\n\n"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
+impl Manifest {
+    /// Reads a manifest. A folder stands for the `regrow.toml` in it.
+    ///
+    /// # Errors
+    /// [`ManifestError`]
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let path = if path.is_dir() { path.join("regrow.toml") } else { path.to_owned() };
+        let unreadable = |error| ManifestError::Unreadable(path.clone(), error);
+        let size = fs::metadata(&path).map_err(unreadable)?.len();
+        if size > MAX_MANIFEST_BYTES {
+            return Err(unreadable(io::Error::other(format!("it has {size} bytes"))));
+        }
+        let text = fs::read_to_string(&path).map_err(unreadable)?;
+        Self::parse(Source { path, text })
+    }
+
+    /// Reads a manifest from text.
+    ///
+    /// # Errors
+    /// [`ManifestError::Invalid`], with every error that there is.
+    pub fn parse(source: Source) -> Result<Self, ManifestError> {
+        let errors = Errors::default();
+        let (root, syntax) = DeTable::parse_recoverable(&source.text);
+        for error in syntax {
+            let span = error.span().unwrap_or(0..0);
+            errors.push(Diagnostic::new(span, "this is not TOML", error.message()));
+        }
+        let table = Table::new(root.get_ref(), 0..0, &errors);
+        let name = match table.table("application") {
+            Some(application) => {
+                let name = application.required_string("name", "the application's name");
+                application.finish();
+                name
+            }
+            None => {
+                if table.get("application").is_none() {
+                    table.missing("[application]", "a table with the application's `name`");
+                }
+                None
+            }
+        };
+        let components = read_components(&table);
+        let supervisor = table.table("supervisor").map(|table| read_supervisor(table, 0));
+        if table.get("supervisor").is_none() {
+            table.missing("[supervisor]", "the root of the supervision tree");
+        }
+        table.finish();
+        if let Some(supervisor) = &supervisor {
+            check_references(&components, supervisor, &errors);
+            check_names(supervisor, &mut HashSet::new(), &errors);
+        }
+        let errors = errors.into_sorted();
+        match (name, supervisor) {
+            (Some(name), Some(supervisor)) if errors.is_empty() => {
+                drop(root);
+                Ok(Self { name, components: components.components, supervisor, source })
+            }
+            _ => Err(ManifestError::Invalid(source, errors)),
+        }
+    }
+
+    /// The component of that name.
+    pub fn component(&self, name: &str) -> Option<&Component> {
+        self.components.iter().find(|component| component.name.value == name)
+    }
+}
+
+/// The components. One that is wrong keeps its name, so that using it is not an error too.
+fn read_components(table: &Table<'_, '_>) -> Components {
+    let Some(components) = table.table("components") else { return Components::default() };
+    let mut read = Components::default();
+    for (name, value) in components.entries() {
+        read.names.insert(name.value.clone());
+        read.components.extend(
+            Table::of(value, &name.value.clone(), table.errors())
+                .and_then(|table| read_component(name, table)),
+        );
+    }
+    read
+}
+
+#[derive(Default)]
+struct Components {
+    names: HashSet<String>,
+    components: Vec<Component>,
+}
+
+impl Components {
+    fn missing(&self, name: &Located<String>) -> Option<Diagnostic> {
+        if self.names.contains(&name.value) {
+            return None;
+        }
+        let mut names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        let help = if names.is_empty() {
+            format!("declare it: [components.{}]", name.value)
+        } else {
+            format!("there are: {}", names.join(", "))
+        };
+        let message = format!("there is no component {:?}", name.value);
+        Some(Diagnostic::new(name.span.clone(), message, "not among [components]").help(help))
+    }
+}
+
+fn check_references(components: &Components, supervisor: &Supervisor, errors: &Errors) {
+    for component in &components.components {
+        component
+            .grants
+            .spawn
+            .iter()
+            .filter_map(|name| components.missing(name))
+            .for_each(|e| errors.push(e));
+    }
+    for_each_child(supervisor, &mut |child| {
+        if let ChildStart::Worker { component, .. } = &child.start
+            && let Some(error) = components.missing(component)
+        {
+            errors.push(error);
+        }
+    });
+}
+
+/// Registered names: well-formed, and each only once in the whole tree.
+fn check_names(supervisor: &Supervisor, seen: &mut HashSet<String>, errors: &Errors) {
+    let mut check = |name: &Located<String>| {
+        if let Err(error) = check_name(&name.value) {
+            let message = format!("{:?} is no name for a process", name.value);
+            errors.push(Diagnostic::new(name.span.clone(), message, error.to_string()));
+        }
+        if !seen.insert(name.value.clone()) {
+            let message = format!("the name {:?} is given twice", name.value);
+            errors.push(Diagnostic::new(name.span.clone(), message, "the second time"));
+        }
+    };
+    supervisor.name.iter().for_each(&mut check);
+    for_each_child(supervisor, &mut |child| match &child.start {
+        ChildStart::Worker { name, .. } => name.iter().for_each(&mut check),
+        ChildStart::Supervisor(nested) => nested.name.iter().for_each(&mut check),
+    });
+}
+
+fn for_each_child(supervisor: &Supervisor, visit: &mut impl FnMut(&Child)) {
+    for child in &supervisor.children {
+        visit(child);
+        if let ChildStart::Supervisor(nested) = &child.start {
+            for_each_child(nested, visit);
+        }
+    }
+}

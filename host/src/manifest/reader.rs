@@ -1,0 +1,289 @@
+//! Reading a TOML table key by key: every wrong type, missing key and unknown key becomes a diagnostic, and
+//! reading goes on.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use regrow_term::Term;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::manifest::diagnostic::{Diagnostic, Located, Span};
+
+pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+
+/// Collects what is wrong.
+#[derive(Default)]
+pub(super) struct Errors(RefCell<Vec<Diagnostic>>);
+
+impl Errors {
+    pub(super) fn push(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    /// All errors, in the order of the text.
+    pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut errors = self.0.into_inner();
+        errors.sort_by_key(|error| (error.span.start, error.span.end));
+        errors
+    }
+
+    fn wrong_type(&self, value: &Value<'_>, key: &str, expected: &str) {
+        let found = value.get_ref().type_str();
+        self.push(Diagnostic::new(
+            value.span(),
+            format!("`{key}` has the wrong type"),
+            format!("expected {expected}, found {found}"),
+        ));
+    }
+}
+
+/// A table that is being read.
+pub(super) struct Table<'a, 't> {
+    table: &'a DeTable<'t>,
+    span: Span,
+    errors: &'a Errors,
+    known: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'a, 't> Table<'a, 't> {
+    pub(super) fn new(table: &'a DeTable<'t>, span: Span, errors: &'a Errors) -> Self {
+        Self { table, span, errors, known: RefCell::default() }
+    }
+
+    /// `value` as a table.
+    pub(super) fn of(value: &'a Value<'t>, key: &str, errors: &'a Errors) -> Option<Self> {
+        match value.get_ref().as_table() {
+            Some(table) => Some(Self::new(table, value.span(), errors)),
+            None => {
+                errors.wrong_type(value, key, "a table");
+                None
+            }
+        }
+    }
+
+    /// The value under `key`, which is known from now on.
+    pub(super) fn get(&self, key: &'static str) -> Option<&'a Value<'t>> {
+        self.known.borrow_mut().insert(key);
+        self.table.get(key)
+    }
+
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    pub(super) fn errors(&self) -> &'a Errors {
+        self.errors
+    }
+
+    pub(super) fn missing(&self, key: &str, what: &str) {
+        // The span of a table written as [header] is its header; of an inline one, all of it.
+        self.errors.push(Diagnostic::new(
+            self.span(),
+            format!("`{key}` is missing"),
+            format!("this needs `{key}`: {what}"),
+        ));
+    }
+
+    pub(super) fn string(&self, key: &'static str) -> Option<Located<String>> {
+        let value = self.get(key)?;
+        let text = value.get_ref().as_str().map(str::to_owned);
+        if text.is_none() {
+            self.errors.wrong_type(value, key, "a string");
+        }
+        Some(Located { value: text?, span: value.span() })
+    }
+
+    pub(super) fn required_string(&self, key: &'static str, what: &str) -> Option<Located<String>> {
+        if self.table.get(key).is_none() {
+            self.known.borrow_mut().insert(key);
+            self.missing(key, what);
+        }
+        self.string(key).filter(|text| {
+            let empty = text.value.is_empty();
+            if empty {
+                self.errors.push(Diagnostic::new(
+                    text.span.clone(),
+                    format!("`{key}` is empty"),
+                    format!("expected {what}"),
+                ));
+            }
+            !empty
+        })
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            self.errors.wrong_type(value, key, "true or false");
+        }
+        boolean
+    }
+
+    /// A whole number from `min` on.
+    pub(super) fn integer(&self, key: &'static str, min: u64) -> Option<u64> {
+        let value = self.get(key)?;
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.errors.wrong_type(value, key, "a whole number");
+            return None;
+        };
+        let digits = integer.as_str().replace('_', "");
+        let parsed = i128::from_str_radix(&digits, integer.radix()).ok();
+        let number = parsed.and_then(|number| u64::try_from(number).ok()).filter(|number| *number >= min);
+        if number.is_none() {
+            self.errors.push(Diagnostic::new(
+                value.span(),
+                format!("`{key}` is out of range"),
+                format!("expected a whole number from {min} to {}", u64::MAX),
+            ));
+        }
+        number
+    }
+
+    /// A number of bytes, as a whole number or as text with a unit (`"64 MiB"`).
+    pub(super) fn bytes(&self, key: &'static str) -> Option<u64> {
+        let value = self.get(key)?;
+        let Some(text) = value.get_ref().as_str() else { return self.integer(key, 0) };
+        let bytes = parse_bytes(text);
+        if bytes.is_none() {
+            self.errors.push(Diagnostic::new(
+                value.span(),
+                format!("`{key}` is no number of bytes"),
+                "expected a number, or text as \"64 MiB\" (B, KiB, MiB, GiB)",
+            ));
+        }
+        bytes
+    }
+
+    /// Milliseconds, or `"infinity"` as none.
+    pub(super) fn timeout(&self, key: &'static str) -> Option<Option<Duration>> {
+        let value = self.get(key)?;
+        match value.get_ref().as_str() {
+            Some("infinity") => Some(None),
+            Some(_) => {
+                self.errors.wrong_type(value, key, "milliseconds or \"infinity\"");
+                None
+            }
+            None => self.integer(key, 0).map(|ms| Some(Duration::from_millis(ms))),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.string(key)?;
+        let found = words.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.errors.push(Diagnostic::new(
+                text.span,
+                format!("`{key}` can't be {:?}", text.value),
+                format!("expected one of: {}", names.join(", ")),
+            ));
+        }
+        found
+    }
+
+    pub(super) fn list(&self, key: &'static str) -> &'a [Value<'t>] {
+        let Some(value) = self.get(key) else { return &[] };
+        match value.get_ref().as_array() {
+            Some(list) => list,
+            None => {
+                self.errors.wrong_type(value, key, "a list");
+                &[]
+            }
+        }
+    }
+
+    pub(super) fn strings(&self, key: &'static str) -> Vec<Located<String>> {
+        let items = self.list(key).iter().filter_map(|item| {
+            let text = item.get_ref().as_str();
+            if text.is_none() {
+                self.errors.wrong_type(item, key, "a list of strings");
+            }
+            Some(Located { value: text?.to_owned(), span: item.span() })
+        });
+        items.collect()
+    }
+
+    /// The table under `key`.
+    pub(super) fn table(&self, key: &'static str) -> Option<Table<'a, 't>> {
+        Table::of(self.get(key)?, key, self.errors)
+    }
+
+    /// Every key and value, whatever the keys are.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Located<String>, &'a Value<'t>)> {
+        self.table
+            .iter()
+            .map(|(key, value)| (Located { value: key.get_ref().to_string(), span: key.span() }, value))
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(super) fn finish(self) {
+        let known = self.known.into_inner();
+        for (key, _) in self.table.iter().filter(|(key, _)| !known.contains(key.get_ref().as_ref())) {
+            let name = key.get_ref();
+            let mut error =
+                Diagnostic::new(key.span(), format!("unknown key `{name}`"), "this is not understood here");
+            let closest = known.iter().min_by_key(|candidate| distance(candidate, name));
+            error = match closest.filter(|candidate| distance(candidate, name) <= 2) {
+                Some(candidate) => error.help(format!("did you mean `{candidate}`?")),
+                None => {
+                    let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+                    error.help(format!("known keys: {}", names.join(", ")))
+                }
+            };
+            self.errors.push(error);
+        }
+    }
+}
+
+/// A TOML value as a term. Dates become text.
+pub(super) fn to_term(value: &DeValue<'_>) -> Term {
+    match value {
+        DeValue::String(text) => Term::text(text),
+        DeValue::Integer(integer) => {
+            let digits = integer.as_str().replace('_', "");
+            Term::Integer(i128::from_str_radix(&digits, integer.radix()).unwrap_or_default())
+        }
+        DeValue::Float(float) => Term::Float(float.as_str().replace('_', "").parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(boolean) => Term::Bool(*boolean),
+        DeValue::Datetime(datetime) => Term::Text(datetime.to_string()),
+        DeValue::Array(items) => Term::List(items.iter().map(|item| to_term(item.get_ref())).collect()),
+        DeValue::Table(table) => {
+            let pairs =
+                table.iter().map(|(key, value)| (Term::text(key.get_ref()), to_term(value.get_ref())));
+            Term::Map(pairs.collect())
+        }
+    }
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let number: u64 = text[..digits].replace('_', "").parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// How many letters must be changed, added or left out (Levenshtein's distance).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
