@@ -29,7 +29,7 @@ pub fn run(component: &'static Component, body: impl FnOnce() -> Result<(), Exit
         clock: Arc::new(SystemClock::start()),
         random: Box::new(HashSeeds),
         events: Box::new(EventLog::default()),
-        poll_guard: None,
+        surroundings: None,
         workers: 1,
         max_processes: 10_000,
     });

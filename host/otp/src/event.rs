@@ -109,6 +109,15 @@ pub enum ReportKind {
         /// Why it ended.
         reason: ExitReason,
     },
+    /// The supervisor gives up and ends (`reached_max_restart_intensity`).
+    GaveUp {
+        /// The child that was to be restarted once more.
+        child: String,
+        /// How many restarts are allowed.
+        intensity: u32,
+        /// Within which time.
+        period: Duration,
+    },
     /// The supervisor ends because a significant child did (`auto_shutdown`).
     AutoShutdown {
         /// The child's id.

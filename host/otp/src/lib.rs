@@ -61,7 +61,7 @@ pub use process::{
 };
 pub use random::{RandomSource, SplitMix64};
 pub use registry::{MAX_NAME_BYTES, RegisterError, check_name};
-pub use runtime::{HOST, PollGuard, Runtime, RuntimeConfig};
+pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};
 pub use simulator::Simulator;

@@ -23,8 +23,11 @@ use crate::timer::{Due, Timers};
 /// The host itself, where a pid is asked for and no process did it.
 pub const HOST: Pid = Pid { node: 0, slot: 0, incarnation: 0, nonce: 0 };
 
-/// Enters whatever must surround each poll of a process (an I/O reactor's context) and returns its guard.
-pub type PollGuard = Box<dyn Fn() -> Box<dyn Any> + Send + Sync>;
+/// What surrounds each poll of a process: the context of an I/O reactor, say.
+pub trait Surroundings: Send + Sync {
+    /// Calls `poll`, once.
+    fn poll_within(&self, poll: &mut dyn FnMut());
+}
 
 /// What a runtime takes from outside.
 pub struct RuntimeConfig {
@@ -35,7 +38,7 @@ pub struct RuntimeConfig {
     /// Who sees what happens.
     pub events: Box<dyn EventSink>,
     /// What surrounds each poll.
-    pub poll_guard: Option<PollGuard>,
+    pub surroundings: Option<Box<dyn Surroundings>>,
     /// How many workers it will have.
     pub workers: usize,
     /// Live processes, at most.
@@ -56,7 +59,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: Box<dyn EventSink>,
     random: Mutex<Box<dyn RandomSource>>,
-    poll_guard: Option<PollGuard>,
+    surroundings: Option<Box<dyn Surroundings>>,
 }
 
 impl Runtime {
@@ -70,7 +73,7 @@ impl Runtime {
             clock: config.clock,
             events: config.events,
             random: Mutex::new(config.random),
-            poll_guard: config.poll_guard,
+            surroundings: config.surroundings,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -186,12 +189,19 @@ impl Runtime {
         let mut slot = process.body.lock();
         let Some(body) = slot.as_mut() else { return Poll::Ready(ExitReason::Killed) };
         let waker = Waker::from(process.clone());
-        let _guard = self.inner.poll_guard.as_ref().map(|enter| enter());
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(&mut TaskContext::from_waker(&waker))));
-        polled.unwrap_or_else(|panic| {
-            Poll::Ready(ExitReason::error(format!("panic in the host: {}", panic_text(panic.as_ref()))))
-        })
+        let mut polled = Poll::Pending;
+        let mut poll = || polled = body.as_mut().poll(&mut TaskContext::from_waker(&waker));
+        let result = catch_unwind(AssertUnwindSafe(|| match &self.inner.surroundings {
+            Some(surroundings) => surroundings.poll_within(&mut poll),
+            None => poll(),
+        }));
+        match result {
+            Ok(()) => polled,
+            Err(panic) => {
+                let text = format!("panic in the host: {}", panic_text(panic.as_ref()));
+                Poll::Ready(ExitReason::error(text))
+            }
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl Simulator {
             clock: clock.clone(),
             random: Box::new(SplitMix64::new(seed)),
             events,
-            poll_guard: None,
+            surroundings: None,
             workers: 1,
             max_processes: 1_000_000,
         });

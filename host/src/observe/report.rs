@@ -105,6 +105,13 @@ impl Reporter {
                     ),
                 }
             }
+            ReportKind::GaveUp { child, intensity, period } => {
+                let period = period.as_secs();
+                let message = format!(
+                    "gives up on {child}: more than {intensity} restarts within {period} s; it stops its children and ends"
+                );
+                self.logger.write(Level::Error, path, message);
+            }
             ReportKind::AutoShutdown { child } => {
                 self.logger.write(
                     Level::Info,

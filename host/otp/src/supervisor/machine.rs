@@ -399,7 +399,7 @@ impl Machine {
         let before_consequences = self.actions.len();
         let decision = match fate {
             Fate::Restart if self.window.admit(now) => self.begin_restart(child),
-            Fate::Restart => self.give_up(),
+            Fate::Restart => self.give_up(child),
             Fate::Keep => Decision::Keep,
             Fate::Delete => Decision::Delete,
         };
@@ -429,14 +429,17 @@ impl Machine {
         if self.window.admit(now) {
             self.begin_restart(child);
         } else {
-            self.give_up();
+            self.give_up(child);
         }
     }
 
     /// Rule S29.
-    fn give_up(&mut self) -> Decision {
+    fn give_up(&mut self, child: ChildKey) -> Decision {
+        let SupFlags { intensity, period, .. } = self.flags;
+        let child = self.spec(child).map(|spec| spec.id.clone()).unwrap_or_default();
+        self.actions.push(Action::Report(ReportKind::GaveUp { child, intensity, period }));
         self.stop_all(ExitReason::Shutdown, false);
-        Decision::GiveUp { intensity: self.flags.intensity, period: self.flags.period }
+        Decision::GiveUp { intensity, period }
     }
 
     /// Stops the siblings that the strategy names, in reverse order, then starts them and the child in order;

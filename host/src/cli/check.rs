@@ -1,0 +1,17 @@
+//! `regrow check`
+
+use crate::cli::{Failure, ManifestArgs, load};
+
+pub(super) async fn check(args: &ManifestArgs) -> Result<(), Failure> {
+    let application = load(args).await?;
+    let components: Vec<String> =
+        application.components().map(|(component, ..)| component.name().to_string()).collect();
+    let (supervisors, workers) = application.count_children();
+    println!(
+        "{}: good: {} components ({}), {supervisors} supervisors, {workers} workers",
+        application.name(),
+        components.len(),
+        components.join(", ")
+    );
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! `regrow run`
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Color, Failure, ManifestArgs, load, stderr_logger};
+use crate::node::{Node, NodeOptions, Outcome};
+use crate::observe::Level;
+
+#[derive(Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    manifest: ManifestArgs,
+    /// The least severe events that the log shows
+    #[arg(long = "log", value_enum, default_value_t = Level::Info, value_name = "LEVEL")]
+    level: Level,
+    /// Threads that run processes; default: one for each core
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+}
+
+impl RunArgs {
+    pub(super) fn color(&self) -> Color {
+        self.manifest.color
+    }
+}
+
+/// A signal's number, for the exit code of a process that it killed.
+const SIGINT: u8 = 2;
+const SIGTERM: u8 = 15;
+
+pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
+    let application = load(&args.manifest).await?;
+    let name = application.name().to_owned();
+    let mut options = NodeOptions::new(stderr_logger(args.level, args.manifest.color));
+    options.workers = args.workers.map_or(options.workers, usize::from);
+    let host = |error: std::io::Error| Failure::Host(error.into());
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(host)?;
+    let mut terminations = signal(SignalKind::terminate()).map_err(host)?;
+    let node = Node::start(application, options)?;
+    let mut stopping = false;
+    let outcome = loop {
+        let signal = tokio::select! {
+            outcome = node.wait() => break outcome,
+            _ = interrupts.recv() => SIGINT,
+            _ = terminations.recv() => SIGTERM,
+        };
+        if stopping {
+            return Err(Failure::Killed(128 + signal));
+        }
+        eprintln!("regrow: stopping {name}; once more kills it");
+        node.stop();
+        stopping = true;
+    };
+    match outcome {
+        Outcome::Stopped => Ok(()),
+        Outcome::Failed(reason) => {
+            Err(Failure::Application(format!("{name} failed: its root supervisor ended with {reason}")))
+        }
+    }
+}

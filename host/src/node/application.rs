@@ -1,0 +1,272 @@
+//! An application that can be started: its components compiled and checked, its tree made of child
+//! specifications.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use regrow_otp::supervisor::{ChildSpec, ChildType, SupervisorSpec};
+use regrow_term::encode;
+
+use crate::build::{BuildError, build_guests};
+use crate::engine::{
+    Catalog, Component, DirGrant, Engine, Grants, GuestLimits, LoadError, Program, StartGuest,
+};
+use crate::manifest::{self, ChildStart, Diagnostic, Located, Manifest, Source};
+use crate::observe::Logger;
+
+/// An application that can be started.
+pub struct Application {
+    manifest: Manifest,
+    components: Vec<(Component, PathBuf, u64)>,
+}
+
+/// Why an application can't be started.
+#[derive(Debug)]
+pub enum ApplicationError {
+    /// Something is wrong with what the manifest names; everything that is.
+    Invalid(Source, Vec<Diagnostic>),
+    /// A guest could not be compiled.
+    Build(BuildError),
+}
+
+impl fmt::Display for ApplicationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(source, errors) => {
+                let rendered: Vec<String> = errors.iter().map(|error| error.render(source, false)).collect();
+                f.write_str(&rendered.join("\n\n"))
+            }
+            Self::Build(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ApplicationError {}
+
+impl Application {
+    /// Compiles what has changed among the manifest's components, loads them, and checks the tree against
+    /// what they offer. `say` tells how far that is.
+    ///
+    /// # Errors
+    /// [`ApplicationError`]
+    pub async fn load(
+        manifest: Manifest,
+        engine: &Engine,
+        say: &dyn Fn(&str),
+    ) -> Result<Self, ApplicationError> {
+        let mut errors = check_folders(&manifest);
+        let files = build(&manifest, &mut errors, say)?;
+        let mut components = Vec::new();
+        for (spec, file) in manifest.components.iter().zip(files) {
+            let Some(file) = file else { continue };
+            match load(engine, spec, &file).await {
+                Ok((component, size)) => components.push((component, file, size)),
+                Err(error) => errors.push(error),
+            }
+        }
+        check_entries(&manifest.supervisor, &components, &mut errors);
+        if errors.is_empty() {
+            return Ok(Self { manifest, components });
+        }
+        errors.sort_by_key(|error| (error.span.start, error.span.end));
+        Err(ApplicationError::Invalid(manifest.source, errors))
+    }
+
+    /// The application's name.
+    pub fn name(&self) -> &str {
+        &self.manifest.name.value
+    }
+
+    /// Its components, each with its file and that file's size in bytes.
+    pub fn components(&self) -> impl Iterator<Item = (&Component, &PathBuf, u64)> {
+        self.components.iter().map(|(component, file, size)| (component, file, *size))
+    }
+
+    /// How many supervisors, the root included, and how many workers its tree has.
+    pub fn count_children(&self) -> (usize, usize) {
+        fn count(supervisor: &manifest::Supervisor) -> (usize, usize) {
+            supervisor.children.iter().fold((1, 0), |(supervisors, workers), child| match &child.start {
+                ChildStart::Supervisor(nested) => {
+                    let (more_supervisors, more_workers) = count(nested);
+                    (supervisors + more_supervisors, workers + more_workers)
+                }
+                ChildStart::Worker { .. } => (supervisors, workers + 1),
+            })
+        }
+        count(&self.manifest.supervisor)
+    }
+
+    /// Its tree, whose processes log to `logger`.
+    pub(super) fn into_tree(self, logger: Logger) -> SupervisorSpec {
+        let folder = self.manifest.source.folder().to_owned();
+        let programs =
+            self.components.into_iter().zip(&self.manifest.components).map(|((component, ..), spec)| {
+                Program {
+                    component,
+                    grants: Arc::new(grants(&spec.grants, &folder)),
+                    limits: limits(&GuestLimits::default(), &spec.limits),
+                }
+            });
+        let catalog = Arc::new(Catalog::new(programs.collect(), logger));
+        supervisor_spec(&self.manifest.supervisor, &self.manifest.name.value, &catalog)
+    }
+}
+
+/// The wasm file of each component, in order; none where an error says why.
+fn build(
+    manifest: &Manifest,
+    errors: &mut Vec<Diagnostic>,
+    say: &dyn Fn(&str),
+) -> Result<Vec<Option<PathBuf>>, ApplicationError> {
+    let paths: Vec<_> =
+        manifest.components.iter().map(|spec| manifest.source.folder().join(&spec.path.value)).collect();
+    let sources: Vec<_> = paths.iter().filter(|path| path.join("Cargo.toml").is_file()).cloned().collect();
+    let built = if sources.is_empty() {
+        Vec::new()
+    } else {
+        build_guests(&sources, say).map_err(ApplicationError::Build)?
+    };
+    let mut built = sources.iter().zip(built);
+    let files = manifest.components.iter().zip(paths).map(|(spec, path)| {
+        if path.join("Cargo.toml").is_file() {
+            return built.next().map(|(_, file)| file);
+        }
+        if path.is_file() {
+            return Some(path);
+        }
+        let label = if path.is_dir() { "a folder without Cargo.toml" } else { "not found" };
+        errors.push(
+            Diagnostic::new(
+                spec.path.span.clone(),
+                format!("component {:?} is not there", spec.name.value),
+                label,
+            )
+            .help("name a .wasm file or the folder of a guest's crate, relative to the manifest"),
+        );
+        None
+    });
+    Ok(files.collect())
+}
+
+async fn load(
+    engine: &Engine,
+    spec: &manifest::Component,
+    file: &PathBuf,
+) -> Result<(Component, u64), Diagnostic> {
+    let wrong = |label: String| {
+        let message = format!("component {:?} can't be used", spec.name.value);
+        Diagnostic::new(spec.path.span.clone(), message, label)
+    };
+    let bytes = std::fs::read(file).map_err(|error| wrong(format!("it can't be read: {error}")))?;
+    let component = engine.load(spec.name.value.as_str(), &bytes).await.map_err(|error| match error {
+        LoadError::WrongWorld(_) => wrong(error.to_string())
+            .help("a guest exports `run` and `describe`: use the macro `component!` of regrow-sdk"),
+        error => wrong(error.to_string()),
+    })?;
+    Ok((component, bytes.len() as u64))
+}
+
+fn check_folders(manifest: &Manifest) -> Vec<Diagnostic> {
+    let dirs = manifest.components.iter().flat_map(|component| &component.grants.dirs);
+    let missing = dirs.filter(|dir| !manifest.source.folder().join(&dir.host.value).is_dir());
+    let error = |dir: &manifest::Dir| {
+        Diagnostic::new(dir.host.span.clone(), "a granted folder is not there", "no such folder")
+            .help("create it, or correct the path; it is relative to the manifest")
+    };
+    missing.map(error).collect()
+}
+
+fn check_entries(
+    supervisor: &manifest::Supervisor,
+    components: &[(Component, PathBuf, u64)],
+    errors: &mut Vec<Diagnostic>,
+) {
+    for child in &supervisor.children {
+        match &child.start {
+            ChildStart::Supervisor(nested) => check_entries(nested, components, errors),
+            ChildStart::Worker { component, entry, .. } => {
+                let loaded = components.iter().find(|(loaded, ..)| **loaded.name() == *component.value);
+                errors.extend(loaded.and_then(|(loaded, ..)| missing_entry(loaded, entry)));
+            }
+        }
+    }
+}
+
+fn missing_entry(component: &Component, entry: &Located<String>) -> Option<Diagnostic> {
+    if component.entry(&entry.value).is_some() {
+        return None;
+    }
+    let names: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let message = format!("component {:?} has no entry {:?}", &**component.name(), entry.value);
+    Some(
+        Diagnostic::new(entry.span.clone(), message, "no such entry")
+            .help(format!("it has: {}", names.join(", "))),
+    )
+}
+
+fn grants(spec: &manifest::Grants, folder: &std::path::Path) -> Grants {
+    let dirs = spec.dirs.iter().map(|dir| DirGrant {
+        host: folder.join(&dir.host.value),
+        guest: dir.guest.clone(),
+        write: dir.write,
+    });
+    Grants {
+        dirs: dirs.collect(),
+        env: spec.env.clone(),
+        stdio: spec.stdio,
+        spawn: spec.spawn.iter().map(|name| name.value.clone()).collect(),
+        signal: spec.signal,
+    }
+}
+
+fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits {
+    let mut limits = base.clone();
+    let set = |limit: &mut u64, value: Option<u64>| *limit = value.unwrap_or(*limit);
+    set(&mut limits.memory_bytes, spec.memory_bytes);
+    set(&mut limits.process.mailbox_messages, spec.mailbox_messages);
+    set(&mut limits.process.mailbox_bytes, spec.mailbox_bytes);
+    set(&mut limits.process.message_bytes, spec.message_bytes);
+    set(&mut limits.process.links, spec.links);
+    set(&mut limits.process.monitors, spec.monitors);
+    set(&mut limits.process.timers, spec.timers);
+    limits
+}
+
+fn supervisor_spec(spec: &manifest::Supervisor, path: &str, catalog: &Arc<Catalog>) -> SupervisorSpec {
+    let children = spec.children.iter().filter_map(|child| child_spec(child, path, catalog)).collect();
+    let name = spec.name.as_ref().map(|name| name.value.clone());
+    SupervisorSpec::new(path, name, spec.flags.clone(), children)
+        .unwrap_or_else(|errors| unreachable!("the manifest was checked: {errors:?}"))
+}
+
+fn child_spec(child: &manifest::Child, path: &str, catalog: &Arc<Catalog>) -> Option<ChildSpec> {
+    let id = child.id.value.clone();
+    let spec = match &child.start {
+        ChildStart::Supervisor(nested) => {
+            let nested = supervisor_spec(nested, &format!("{path}/{id}"), catalog);
+            ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
+        }
+        ChildStart::Worker { component, entry, name, args, limits: own } => {
+            // The manifest was checked: the component is there, and a TOML value has an encoding.
+            let program = catalog.get(&component.value)?.clone();
+            let start = StartGuest {
+                catalog: catalog.clone(),
+                limits: limits(&program.limits, own),
+                program,
+                entry: entry.value.as_str().into(),
+                argument: Bytes::from(encode(args).ok()?),
+                name: name.as_ref().map(|name| name.value.clone()),
+            };
+            ChildSpec::worker(id, Arc::new(start))
+        }
+    };
+    Some(ChildSpec {
+        restart: child.restart,
+        shutdown: child.shutdown,
+        significant: child.significant,
+        start_timeout: child.start_timeout,
+        ..spec
+    })
+}

@@ -1,0 +1,7 @@
+//! The composition root: from a manifest to a running tree.
+
+mod application;
+mod running;
+
+pub use application::{Application, ApplicationError};
+pub use running::{Node, NodeOptions, Outcome};

@@ -1,0 +1,193 @@
+//! A running node: one application's tree, the threads that run it, and how it ended.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use rand::Rng as _;
+use regrow_otp::{
+    Event, EventSink, ExitReason, Pid, RandomSource, ReportKind, Runtime, RuntimeConfig, Surroundings,
+    SystemClock, Workers,
+};
+use tokio::sync::watch;
+
+use crate::node::application::Application;
+use crate::observe::{Logger, Reporter};
+
+/// How a node is run.
+pub struct NodeOptions {
+    /// Threads that run processes.
+    pub workers: usize,
+    /// Live processes, at most.
+    pub max_processes: u64,
+    /// Where the log goes.
+    pub logger: Logger,
+    /// Who else sees the events.
+    pub events: Option<Box<dyn EventSink>>,
+}
+
+impl NodeOptions {
+    /// One worker for each core, and a log.
+    pub fn new(logger: Logger) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        Self { workers, max_processes: 1_000_000, logger, events: None }
+    }
+}
+
+/// How a node's tree ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// In order: it was told to stop, or a significant child had finished.
+    Stopped,
+    /// Its root could not start, gave up, or was killed.
+    Failed(ExitReason),
+}
+
+/// A running application. Dropping it ends what is left of it.
+pub struct Node {
+    runtime: Runtime,
+    root: Pid,
+    outcome: watch::Receiver<Option<Outcome>>,
+    // Dropped in this order: the processes end while there is still a reactor.
+    _workers: Workers,
+    _reactor: Reactor,
+}
+
+impl Node {
+    /// Starts an application; returns as soon as its root runs, while its children start one after another.
+    ///
+    /// # Errors
+    /// If the operating system refuses threads.
+    pub fn start(application: Application, options: NodeOptions) -> anyhow::Result<Self> {
+        let reactor = Reactor::start().context("the I/O thread can't be started")?;
+        let (sender, outcome) = watch::channel(None);
+        let watch =
+            RootWatch { name: application.name().to_owned(), gave_up: AtomicBool::new(false), sender };
+        let sinks = Sinks { reporter: Reporter::new(options.logger.clone()), watch, more: options.events };
+        let runtime = Runtime::new(RuntimeConfig {
+            clock: Arc::new(SystemClock::start()),
+            random: Box::new(SecureRandom(rand::make_rng())),
+            events: Box::new(sinks),
+            surroundings: Some(Box::new(reactor.surroundings())),
+            workers: options.workers,
+            max_processes: options.max_processes,
+        });
+        let root = application.into_tree(options.logger).start_root(&runtime)?;
+        let workers = runtime.start_workers().context("the worker threads can't be started")?;
+        Ok(Self { runtime, root, outcome, _workers: workers, _reactor: reactor })
+    }
+
+    /// The processes of this node.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The root supervisor.
+    pub fn root(&self) -> Pid {
+        self.root
+    }
+
+    /// Tells the root to stop its tree, in order and within its shutdown timeouts.
+    pub fn stop(&self) {
+        self.runtime.exit(self.root, ExitReason::Shutdown);
+    }
+
+    /// Waits until the tree has ended.
+    pub async fn wait(&self) -> Outcome {
+        let mut outcome = self.outcome.clone();
+        match outcome.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone().unwrap_or(Outcome::Stopped),
+            Err(_) => Outcome::Stopped,
+        }
+    }
+}
+
+/// Tokio's reactor, for the I/O and the timers of WASI.
+struct Reactor(Option<tokio::runtime::Runtime>);
+
+impl Reactor {
+    fn start() -> io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder
+            .worker_threads(1)
+            .thread_name("regrow-io")
+            .enable_all()
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+    }
+
+    fn surroundings(&self) -> InReactor {
+        InReactor(self.0.as_ref().map(|runtime| runtime.handle().clone()))
+    }
+}
+
+impl Drop for Reactor {
+    /// Does not wait for what a guest was reading: a node can be dropped inside another async runtime.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct InReactor(Option<tokio::runtime::Handle>);
+
+impl Surroundings for InReactor {
+    fn poll_within(&self, poll: &mut dyn FnMut()) {
+        let _entered = self.0.as_ref().map(tokio::runtime::Handle::enter);
+        poll();
+    }
+}
+
+/// ChaCha, seeded by the operating system: what makes pids unguessable.
+struct SecureRandom(rand::rngs::StdRng);
+
+impl RandomSource for SecureRandom {
+    fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+}
+
+/// Knows when the root ends, and whether that was in order.
+struct RootWatch {
+    name: String,
+    gave_up: AtomicBool,
+    sender: watch::Sender<Option<Outcome>>,
+}
+
+impl EventSink for RootWatch {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::Supervisor(report) if report.path == self.name => {
+                if matches!(report.kind, ReportKind::GaveUp { .. }) {
+                    self.gave_up.store(true, Ordering::SeqCst);
+                }
+            }
+            Event::Exited(exited) if exited.identity.parent.is_none() => {
+                let in_order = exited.reason == ExitReason::Shutdown && !self.gave_up.load(Ordering::SeqCst);
+                let outcome =
+                    if in_order { Outcome::Stopped } else { Outcome::Failed(exited.reason.clone()) };
+                self.sender.send_replace(Some(outcome));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Everybody who sees the events of a node.
+struct Sinks {
+    reporter: Reporter,
+    watch: RootWatch,
+    more: Option<Box<dyn EventSink>>,
+}
+
+impl EventSink for Sinks {
+    fn event(&self, event: &Event) {
+        self.reporter.event(event);
+        if let Some(more) = &self.more {
+            more.event(event);
+        }
+        self.watch.event(event);
+    }
+}
