@@ -82,34 +82,46 @@ fn cut(mut text: String) -> String {
     text
 }
 
+/// The guest's functions, innermost first, without what lies between a panic and its report.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let names = backtrace.frames().iter().map(|frame| match frame.func_name() {
-        Some(name) => rustc_demangle::demangle(name).to_string(),
+        Some(name) => cut_hashes(&format!("{:#}", rustc_demangle::demangle(name))),
         None => format!("wasm function {}", frame.func_index()),
     });
-    let names = names.map(|name| cut_hash(&name).to_owned());
-    names.filter(|name| !is_panic_machinery(name)).take(MAX_FRAMES).collect()
+    let names: Vec<String> = names.collect();
+    let machinery = names.iter().rposition(|name| is_panic_machinery(name));
+    names.into_iter().skip(machinery.map_or(0, |index| index + 1)).take(MAX_FRAMES).collect()
 }
 
-/// `path::function::h0123456789abcdef` without the hash of rustc's older names.
-fn cut_hash(name: &str) -> &str {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path,
-        _ => name,
+/// `path[0123456789abcdef]::function` without the hashes that tell crates of one name apart: linkers leave them
+/// when they demangle.
+fn cut_hashes(name: &str) -> String {
+    let mut rest = name;
+    let mut cut = String::with_capacity(name.len());
+    while let Some((before, after)) = rest.split_once('[') {
+        cut.push_str(before);
+        match after.split_once(']') {
+            Some((hash, after)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                rest = after
+            }
+            _ => {
+                cut.push('[');
+                rest = after;
+            }
+        }
     }
+    cut.push_str(rest);
+    cut
 }
 
-/// The functions between a panic and its report say nothing about the guest.
+/// A function of Rust's standard library that stands between a panic and its report.
 fn is_panic_machinery(name: &str) -> bool {
-    const MACHINERY: [&str; 8] = [
+    const MACHINERY: [&str; 5] = [
         "std::panicking::",
         "core::panicking::",
-        "rust_panic",
         "__rustc::rust_begin_unwind",
-        "rust_begin_unwind",
-        "std::sys::backtrace::",
-        "regrow_sdk::sys::",
+        "rust_panic",
         "regrow_sdk::panic::",
     ];
-    MACHINERY.iter().any(|prefix| name.starts_with(prefix)) || name.contains("regrow:otp/")
+    MACHINERY.iter().any(|prefix| name.starts_with(prefix))
 }

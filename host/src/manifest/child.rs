@@ -189,7 +189,8 @@ fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {
     let component = table.required_string("component", "the component that it runs, or a `supervisor` table");
     let entry = table.required_string("entry", "the entry of the component that it runs");
     let name = table.string("name");
-    let args = table.get("args").map_or(Term::Null, |value| to_term(value.get_ref()));
+    // Without arguments an entry gets the empty list: in serde's encoding that is Rust's `()`.
+    let args = table.get("args").map_or(Term::List(Vec::new()), |value| to_term(value.get_ref()));
     let limits = table.table("limits").map(read_limits).unwrap_or_default();
     Some(ChildStart::Worker { component: component?, entry: entry?, name, args, limits })
 }

@@ -42,7 +42,8 @@ fn generate(config: &Config, folder: &Path) -> io::Result<u64> {
     let (mut line, mut bytes) = (Vec::new(), 0);
     for number in 0..config.lines {
         line.clear();
-        let second = number * 3600 / config.lines.max(1);
+        // An hour in which the traffic rises steadily.
+        let second = (number * 3600 * 3600 / config.lines.max(1)).isqrt();
         write_line(&mut line, second, &mut random)?;
         if random.below(1000) < config.poison_per_mille {
             poison(&mut line, &mut random);
