@@ -13,7 +13,7 @@ use crate::info::ProcessInfo;
 use crate::pid::{Pid, Reference};
 use crate::process::{Effects, Process, PushError, SendError, refuse};
 use crate::random::RandomSource;
-use crate::registry::Registry;
+use crate::registry::{RegisterError, Registry};
 use crate::scheduler::Scheduler;
 use crate::signal::Signal;
 use crate::sync::Mutex;
@@ -224,6 +224,25 @@ impl Inner {
             crate::pid::Destination::Pid(pid) => Some(*pid),
             crate::pid::Destination::Name(name) => self.registry.whereis(name),
         }
+    }
+
+    /// Registers a process under a name. One that has received a fatal signal does not keep a name from its
+    /// successor, even if it has not been polled since.
+    pub(crate) fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
+        let is_alive = || self.table.get(pid).is_some_and(|process| !process.inbox.lock().is_closed());
+        let taken = self.registry.register(name, pid, is_alive);
+        if let Err(RegisterError::NameTaken(owner)) = &taken
+            && self.table.get(*owner).is_none_or(|owner| self.is_exiting(&owner))
+        {
+            self.registry.release(*owner);
+            return self.registry.register(name, pid, is_alive);
+        }
+        taken
+    }
+
+    fn is_exiting(&self, process: &Process) -> bool {
+        self.settle(process);
+        process.state.lock().exiting.is_some()
     }
 
     /// Sends a signal that must not be lost: a dead receiver's answer comes back at once.

@@ -333,7 +333,7 @@ impl Context {
     /// # Errors
     /// [`RegisterError`]
     pub fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
-        self.runtime.inner.registry.register(name, pid, || self.is_present(pid))
+        self.runtime.inner.register(name, pid)
     }
 
     /// Releases a name (`unregister/1`); who had it, if anybody.

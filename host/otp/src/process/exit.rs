@@ -41,6 +41,12 @@ impl Inner {
         drop(state);
 
         self.emit(Event::Exited(exited));
-        self.send_all(effects);
+        // The parent hears of it last: what it does then finds that the others' fate is decided, too. A
+        // supervisor that is killed takes its children along, and its own supervisor starts them again under
+        // the same names.
+        let (to_parent, to_others): (Effects, Effects) =
+            effects.into_iter().partition(|(to, _)| Some(*to) == process.identity.parent);
+        self.send_all(to_others);
+        self.send_all(to_parent);
     }
 }

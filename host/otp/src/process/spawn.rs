@@ -124,7 +124,7 @@ impl Runtime {
         };
         let pid = process.pid;
         if let Some(name) = &options.name
-            && let Err(error) = self.inner.registry.register(name, pid, || true)
+            && let Err(error) = self.inner.register(name, pid)
         {
             table.remove(pid);
             return Err(SpawnError::Name(error));

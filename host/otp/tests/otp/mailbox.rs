@@ -1,0 +1,277 @@
+//! The mailbox: selective receive, timeouts, calls, bounds (rules P44 to P53, G9 to G16).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use regrow_otp::{
+    CallError, Context, Destination, ExitReason, LimitKind, Limits, MessageKind, Received, ReplyTo,
+    SendError, SpawnOptions,
+};
+
+use crate::support::*;
+
+fn text(received: &Received) -> &[u8] {
+    match received {
+        Received::Message(message) => &message.payload,
+        _ => b"",
+    }
+}
+
+#[test]
+fn p50_a_selective_receive_takes_the_first_match_and_keeps_the_others_in_order() {
+    check(&["b1", "a1", "a2", "b2", "a3"], |context, trace| async move {
+        for message in ["a1", "a2", "b1", "b2", "a3"] {
+            send(&context, context.pid(), message);
+        }
+        let b = |received: &Received| text(received).starts_with(b"b");
+        trace.note(show(context.receive_matching(None, b).await));
+        for _ in 0..4 {
+            trace.note(next(&context).await);
+        }
+    });
+}
+
+#[test]
+fn p50_a_selective_receive_waits_for_a_match_behind_what_it_passed_over() {
+    check(&["wanted", "other"], |context, trace| async move {
+        let parent = context.pid();
+        send(&context, parent, "other");
+        child(&context, Default::default(), move |context| async move {
+            send(&context, parent, "wanted");
+            ExitReason::Normal
+        });
+        let wanted = |received: &Received| text(received) == b"wanted";
+        trace.note(show(context.receive_matching(None, wanted).await));
+        trace.note(next(&context).await);
+    });
+}
+
+#[test]
+fn p51_after_zero_looks_through_the_whole_queue() {
+    check(&["last", "timeout"], |context, trace| async move {
+        for message in ["x", "y", "last"] {
+            send(&context, context.pid(), message);
+        }
+        let last = |received: &Received| text(received) == b"last";
+        trace.note(show(context.receive_matching(Some(Duration::ZERO), last).await));
+        trace.note(show(context.receive_matching(Some(Duration::ZERO), last).await));
+    });
+}
+
+#[test]
+fn p51_messages_that_do_not_match_do_not_restart_the_timeout() {
+    check(&["timeout after 100 ms"], |context, trace| async move {
+        let parent = context.pid();
+        let sender = child(&context, Default::default(), move |context| async move {
+            loop {
+                context.receive(Some(Duration::from_millis(30))).await;
+                send(&context, parent, "noise");
+            }
+        });
+        let before = context.runtime().now();
+        let received = context.receive_matching(Some(Duration::from_millis(100)), |_| false).await;
+        let waited = context.runtime().now().saturating_since(before).as_millis();
+        trace.note(format!("{} after {waited} ms", show(received)));
+        context.exit_process(sender, ExitReason::Kill);
+    });
+}
+
+#[test]
+fn p49_the_dead_take_messages_silently_and_an_unknown_name_is_an_error() {
+    check(&["no process is registered as \"nobody\""], |context, trace| async move {
+        let dead = child(&context, Default::default(), |_| async { ExitReason::Normal });
+        context.await_down(dead).await;
+        send(&context, dead, "hello");
+        let to = Destination::Name("nobody".into());
+        let error = context.send(&to, MessageKind::Info, Bytes::new(), None).unwrap_err();
+        trace.note(error.to_string().replace("\\\"", ""));
+    });
+}
+
+#[test]
+fn p53_an_answer_is_found_behind_a_backlog() {
+    check(&["reply pong", "100000 left"], |context, trace| async move {
+        for _ in 0..50_000 {
+            send(&context, context.pid(), "backlog");
+        }
+        let server = echo(&context);
+        trace.note(format!("reply {}", answer(&context, server).await.unwrap()));
+        for _ in 0..50_000 {
+            send(&context, context.pid(), "more");
+        }
+        let left = context.runtime().process_info(context.pid()).unwrap().message_queue_len;
+        trace.note(format!("{left} left"));
+        context.exit_process(server, ExitReason::Kill);
+    });
+}
+
+fn echo(context: &Context) -> regrow_otp::Pid {
+    child(context, Default::default(), |context| async move {
+        loop {
+            if let Some(Received::Message(message)) = context.receive(None).await
+                && let MessageKind::Call(from) = message.kind
+            {
+                context.reply(from, Bytes::from_static(b"pong")).unwrap();
+            }
+        }
+    })
+}
+
+async fn answer(context: &Context, server: regrow_otp::Pid) -> Result<String, CallError> {
+    let timeout = Some(Duration::from_secs(5));
+    let answer = context.call(&server.into(), Bytes::from_static(b"ping"), timeout).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// A server that hands the token of its first call to `parent`'s mailbox by ending with it unanswered.
+fn silent(context: &Context, then: ExitReason, after: Duration) -> regrow_otp::Pid {
+    child(context, Default::default(), move |context| async move {
+        context.receive(None).await;
+        let never = context.new_reference();
+        context.receive_answer(never, Some(after)).await;
+        then
+    })
+}
+
+#[test]
+fn g9_a_call_times_out() {
+    check(&["timeout at 5000 ms"], |context, trace| async move {
+        let server = silent(&context, ExitReason::Normal, Duration::from_secs(60));
+        let error = answer(&context, server).await.unwrap_err();
+        trace.note(format!("{error} at {} ms", context.runtime().now().since_start().as_millis()));
+    });
+}
+
+#[test]
+fn g10_g11_a_call_fails_at_once_when_the_server_ends_or_is_not_there() {
+    let expected = ["the server ended: error(\"oops\") at 10 ms", "the server ended: noproc"];
+    check(&expected, |context, trace| async move {
+        let server = silent(&context, oops(), Duration::from_millis(10));
+        let error = context.call(&server.into(), Bytes::new(), None).await.unwrap_err();
+        trace.note(format!("{error} at {} ms", context.runtime().now().since_start().as_millis()));
+        trace.note(context.call(&"nobody".into(), Bytes::new(), None).await.unwrap_err());
+    });
+}
+
+#[test]
+fn g13_a_process_can_not_call_itself() {
+    check(&["a process can't call itself"], |context, trace| async move {
+        trace.note(context.call(&context.pid().into(), Bytes::new(), None).await.unwrap_err());
+    });
+}
+
+#[test]
+fn p44_g14_a_late_reply_vanishes() {
+    check(&["timeout", "timeout"], |context, trace| async move {
+        let server = child(&context, Default::default(), |context| async move {
+            let Some(Received::Message(message)) = context.receive(None).await else { return oops() };
+            let MessageKind::Call(from) = message.kind else { return oops() };
+            context.receive(Some(Duration::from_secs(1))).await;
+            context.reply(from, Bytes::from_static(b"late")).unwrap();
+            ExitReason::Normal
+        });
+        let timeout = Some(Duration::from_millis(10));
+        trace.note(context.call(&server.into(), Bytes::new(), timeout).await.unwrap_err());
+        context.await_down(server).await;
+        trace.note(poll(&context).await);
+    });
+}
+
+#[test]
+fn g16_any_process_may_reply_and_only_the_first_reply_counts() {
+    check(&["reply from the helper", "timeout"], |context, trace| async move {
+        let server = child(&context, Default::default(), |context| async move {
+            let Some(Received::Message(message)) = context.receive(None).await else { return oops() };
+            let MessageKind::Call(from) = message.kind else { return oops() };
+            let helper = child(&context, Default::default(), move |context| async move {
+                let text = Bytes::from_static(b"reply from the helper");
+                context.reply(from, text.clone()).unwrap();
+                context.reply(from, text).unwrap();
+                ExitReason::Normal
+            });
+            context.await_down(helper).await;
+            ExitReason::Normal
+        });
+        trace.note(answer(&context, server).await.unwrap());
+        context.await_down(server).await;
+        trace.note(poll(&context).await);
+    });
+}
+
+#[test]
+fn an_invented_reply_token_reaches_nobody() {
+    check(&["timeout"], |context, trace| async move {
+        let parent = context.pid();
+        let forger = child(&context, Default::default(), move |context| async move {
+            for _ in 0..1000 {
+                let reference = context.new_reference();
+                context.reply(ReplyTo { pid: parent, reference }, Bytes::from_static(b"forged")).unwrap();
+            }
+            ExitReason::Normal
+        });
+        context.await_down(forger).await;
+        trace.note(poll(&context).await);
+    });
+}
+
+#[test]
+fn g39_a_request_is_answered_later_or_reported_down() {
+    check(&["reply pong", "DOWN nobody noproc"], |context, trace| async move {
+        let server = echo(&context);
+        let request = context.send_request(&server.into(), Bytes::new()).unwrap();
+        trace.note(show(context.receive_answer(request, None).await));
+        let request = context.send_request(&"nobody".into(), Bytes::new()).unwrap();
+        trace.note(show(context.receive_answer(request, None).await));
+        context.exit_process(server, ExitReason::Kill);
+    });
+}
+
+#[test]
+fn a_full_mailbox_refuses_messages_but_never_signals() {
+    check(&["2 messages fit", "EXIT error(\"oops\")", "a third fits again"], |context, trace| async move {
+        let limits = Limits { mailbox_messages: 2, ..Limits::default() };
+        let parent = context.pid();
+        let receiver = child(&context, SpawnOptions { limits, ..trapping() }, move |context| async move {
+            let go = |received: &Received| matches!(received, Received::Exit { .. });
+            let exit = context.receive_matching(None, go).await;
+            send(&context, parent, &show(exit));
+            context.receive(None).await;
+            send(&context, parent, "room");
+            context.receive(None).await;
+            context.receive(None).await;
+            ExitReason::Normal
+        });
+        let to = Destination::Pid(receiver);
+        let mut fitted = 0;
+        let error = loop {
+            match context.send(&to, MessageKind::Info, Bytes::from_static(b"x"), None) {
+                Ok(()) => fitted += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, SendError::Full(limit) if limit.limit == LimitKind::MailboxMessages));
+        trace.note(format!("{fitted} messages fit"));
+        context.exit_process(receiver, oops());
+        trace.note(next(&context).await);
+        next(&context).await;
+        send(&context, receiver, "third");
+        trace.note("a third fits again");
+    });
+}
+
+#[test]
+fn a_message_larger_than_the_limit_is_refused() {
+    check(&["over message_bytes"], |context, trace| async move {
+        let limits = Limits { message_bytes: 10, ..Limits::default() };
+        let pid = child(&context, SpawnOptions { limits, ..Default::default() }, |context| async move {
+            let parent = context.identity().parent.unwrap();
+            let large = Bytes::from_static(b"eleven bytes");
+            let sent = context.send(&parent.into(), MessageKind::Info, large, None);
+            assert!(matches!(sent, Err(SendError::TooLarge(_))));
+            send(&context, parent, "over");
+            ExitReason::Normal
+        });
+        trace.note(format!("{} message_bytes", next(&context).await));
+        context.await_down(pid).await;
+    });
+}

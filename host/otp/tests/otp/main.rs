@@ -1,0 +1,13 @@
+//! The rules of OTP, by their numbers, on native processes under virtual time.
+
+mod links;
+mod mailbox;
+mod monitors;
+mod properties;
+mod registry;
+mod scheduler;
+mod signals;
+mod start;
+mod supervisor;
+mod support;
+mod timers;

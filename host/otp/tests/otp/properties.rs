@@ -1,0 +1,162 @@
+//! Random programs of many processes: whatever they do to each other, the invariants hold at the end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use regrow_otp::testing::EventLog;
+use regrow_otp::{
+    Context, Destination, Event, ExitReason, MessageKind, Pid, RandomSource, Received, Simulator,
+    SpawnOptions, SplitMix64,
+};
+
+use crate::support::{oops, settle};
+
+/// What the processes of a run know of each other, and count.
+#[derive(Clone, Default)]
+struct World(Arc<Mutex<Shared>>);
+
+#[derive(Default)]
+struct Shared {
+    pids: Vec<Pid>,
+    /// Monitors that were made and not removed, by the process that holds them.
+    open_monitors: HashMap<Pid, u64>,
+    downs: HashMap<Pid, u64>,
+    /// The number of the last message from one process to another.
+    sent: HashMap<(Pid, Pid), u64>,
+    received: HashMap<(Pid, Pid), u64>,
+}
+
+impl World {
+    fn pick(&self, random: &mut SplitMix64) -> Pid {
+        let shared = self.0.lock().unwrap();
+        shared.pids[random.next_u64() as usize % shared.pids.len()]
+    }
+}
+
+async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitReason {
+    let mut random = SplitMix64::new(seed);
+    context.set_trap_exit(random.next_u64().is_multiple_of(2));
+    let own = context.pid();
+    for _ in 0..steps {
+        let peer = world.pick(&mut random);
+        match random.next_u64() % 12 {
+            0 => {
+                if context.link(peer).is_err() {
+                    return ExitReason::NoProc;
+                }
+            }
+            1 => context.unlink(peer),
+            2 if peer != own => {
+                context.monitor(peer.into()).unwrap();
+                *world.0.lock().unwrap().open_monitors.entry(own).or_default() += 1;
+            }
+            3 if random.next_u64().is_multiple_of(8) => context.exit_process(peer, oops()),
+            4 if random.next_u64().is_multiple_of(16) => context.exit_process(peer, ExitReason::Kill),
+            5 | 6 => {
+                let number = {
+                    let mut shared = world.0.lock().unwrap();
+                    let last = shared.sent.entry((own, peer)).or_default();
+                    *last += 1;
+                    *last
+                };
+                let payload = Bytes::copy_from_slice(&number.to_le_bytes());
+                context.send(&Destination::Pid(peer), MessageKind::Info, payload, None).unwrap();
+            }
+            7 => {
+                context
+                    .start_timer(Duration::from_millis(random.next_u64() % 5), peer.into(), Bytes::new())
+                    .unwrap();
+            }
+            8 => {
+                context.register(&format!("name-{}", random.next_u64() % 5), own).ok();
+            }
+            _ => {
+                let received = context.receive(Some(Duration::from_millis(random.next_u64() % 3))).await;
+                note(&world, own, received);
+            }
+        }
+        context.checkpoint().await;
+    }
+    // Long enough for everything that was sent to have arrived.
+    while let Some(received) = context.receive(Some(Duration::from_millis(100))).await {
+        note(&world, own, Some(received));
+    }
+    // What the process knows of itself at its quietest moment, for the check of the others.
+    context.receive(Some(Duration::from_secs(10))).await;
+    ExitReason::Normal
+}
+
+fn note(world: &World, own: Pid, received: Option<Received>) {
+    let mut shared = world.0.lock().unwrap();
+    match received {
+        Some(Received::Down { .. }) => *shared.downs.entry(own).or_default() += 1,
+        Some(Received::Message(message)) => {
+            let number = u64::from_le_bytes(message.payload[..].try_into().unwrap());
+            let last = shared.received.entry((message.from, own)).or_default();
+            assert_eq!(number, *last + 1, "P48: messages of one sender arrive all and in order");
+            *last = number;
+        }
+        _ => {}
+    }
+}
+
+fn run(seed: u64, processes: u64, steps: u32) {
+    let events = EventLog::default();
+    let mut simulator = Simulator::new(seed, Box::new(events.clone()));
+    let world = World::default();
+    for index in 0..processes {
+        let known = world.clone();
+        let body = move |context: Context| async move {
+            // Until all are there.
+            settle(&context).await;
+            member(context, known, seed ^ (index << 32), steps).await
+        };
+        let pid = simulator.runtime().spawn(SpawnOptions::default(), body).unwrap();
+        world.0.lock().unwrap().pids.push(pid);
+    }
+    simulator.run_for(Duration::from_secs(5));
+
+    let runtime = simulator.runtime().clone();
+    let living = runtime.processes();
+    let shared = world.0.lock().unwrap();
+    for pid in &living {
+        let info = runtime.process_info(*pid).unwrap();
+        for peer in &info.links {
+            let of_peer = runtime.process_info(*peer).expect("P28: a dead peer is in nobody's links").links;
+            assert!(of_peer.contains(pid), "P24: {pid} is linked to {peer}, but not the other way round");
+        }
+        let held = info.monitors.len() as u64;
+        let made = shared.open_monitors.get(pid).copied().unwrap_or(0);
+        let downs = shared.downs.get(pid).copied().unwrap_or(0);
+        assert_eq!(made, held + downs, "P30: every monitor of {pid} is held or was reported, once");
+        for watcher in &info.monitored_by {
+            assert!(living.contains(watcher), "P40: a dead watcher is in nobody's monitored_by");
+        }
+    }
+    for (name, owner) in runtime.registered() {
+        assert!(living.contains(&owner), "P71: {name} belongs to the dead");
+    }
+    let exits = events.events().iter().filter(|event| matches!(event, Event::Exited(_))).count();
+    assert_eq!(exits + living.len(), processes as usize, "each process ends once");
+    drop(shared);
+    simulator.run();
+    assert_eq!(simulator.runtime().process_count(), 0, "nobody is left");
+    assert!(simulator.runtime().registered().is_empty(), "no name is left");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_programs_keep_the_invariants(seed in any::<u64>(), processes in 2u64..30, steps in 1u32..60) {
+        run(seed, processes, steps);
+    }
+}
+
+#[test]
+fn a_thousand_processes_keep_the_invariants() {
+    run(2026, 1000, 50);
+}
