@@ -194,6 +194,11 @@ impl Mailbox {
         self.deadline = deadline;
     }
 
+    /// Forgets what was looked at: nothing can be taken any more.
+    pub(crate) fn end_scan(&mut self) {
+        self.current = None;
+    }
+
     /// The next entry that the scan has not looked at; the cursor moves past it.
     pub(crate) fn scan_next(&mut self) -> Option<&Received> {
         let index = self.index_from(self.cursor);

@@ -127,7 +127,7 @@ impl Runtime {
 
     /// Ends every process at once, without their consent and without signals between them, and releases what
     /// they hold. For the end of a node after its tree has been stopped, or in place of that.
-    pub fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         for process in self.inner.table.all() {
             let body = process.body.lock().take();
             drop_body(body);
@@ -281,6 +281,7 @@ impl Inner {
 
     /// Has a process apply what has arrived.
     pub(crate) fn settle(&self, process: &Process) {
+        let _in_order = process.outgoing.lock();
         let effects = process.drain();
         if !effects.is_empty() {
             self.send_all(effects);

@@ -22,7 +22,8 @@ const BALANCE_INTERVAL: u32 = 16;
 const TAKE_OVER_AFTER: Duration = Duration::from_micros(100);
 
 thread_local! {
-    static WORKER: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Which worker of which scheduler the calling thread is.
+    static WORKER: Cell<Option<(*const (), usize)>> = const { Cell::new(None) };
 }
 
 /// Where a process stands with the scheduler.
@@ -63,13 +64,15 @@ impl Schedule {
         let woken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
             IDLE => Some(QUEUED),
             RUNNING => Some(RUNNING_WOKEN),
+            // Written all the same: the poll to come must see what was done before this wake.
+            QUEUED => Some(QUEUED),
             _ => None,
         });
         woken == Ok(IDLE)
     }
 
     pub(crate) fn start_poll(&self) {
-        self.0.store(RUNNING, Ordering::Release);
+        self.0.swap(RUNNING, Ordering::AcqRel);
     }
 
     /// True if the process was woken during its poll and must be put into a queue again.
@@ -126,7 +129,17 @@ impl Scheduler {
 
     /// Makes the calling thread the worker `index`.
     pub(crate) fn enter(&self, index: usize) {
-        WORKER.set(Some(index));
+        WORKER.set(Some((self.address(), index)));
+    }
+
+    /// Tells this scheduler from others that the same thread may have to do with.
+    fn address(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
+    }
+
+    /// Which of this scheduler's workers the calling thread is.
+    fn own_worker(&self) -> Option<usize> {
+        WORKER.get().filter(|(scheduler, _)| *scheduler == self.address()).map(|(_, index)| index)
     }
 
     /// Queues a process for the first time.
@@ -143,7 +156,7 @@ impl Scheduler {
 
     /// Puts a process behind the others.
     pub(crate) fn enqueue(&self, process: Arc<Process>) {
-        let own = WORKER.get().filter(|index| *index < self.queues.len());
+        let own = self.own_worker();
         let index =
             own.unwrap_or_else(|| self.next_queue.fetch_add(1, Ordering::Relaxed) % self.queues.len());
         let waiting = {
@@ -153,6 +166,13 @@ impl Scheduler {
         };
         // One process that waits behind the one that woke it is better off on the same core.
         if own.is_none() || waiting > 1 {
+            self.notify();
+        }
+    }
+
+    /// A timer was set: a worker that sleeps must learn when to get up. Workers look before they sleep.
+    pub(crate) fn timer_set(&self) {
+        if self.own_worker().is_none() {
             self.notify();
         }
     }
@@ -210,19 +230,23 @@ impl Scheduler {
         first
     }
 
-    /// Sleeps until there is work, or for `limit`.
-    pub(crate) fn park(&self, limit: Option<Duration>) {
+    /// Sleeps until there is work, or until the time that `next_timer` says is left.
+    pub(crate) fn park(&self, next_timer: impl Fn() -> Option<Duration>) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         *idle += 1;
         self.idle_count.store(*idle, Ordering::SeqCst);
-        let empty = self.queues.iter().all(|queue| queue.lock().is_empty());
-        if empty && !self.is_stopping() {
+        loop {
+            // Looked at after the others can see that this worker is idle: who adds something later, notifies.
+            let limit = next_timer();
+            let work = self.queues.iter().any(|queue| !queue.lock().is_empty());
+            if work || limit == Some(Duration::ZERO) || self.is_stopping() {
+                break;
+            }
             // While another worker runs, look again soon: it does not call for help with a single process.
             let others_run = *idle < self.queues.len();
-            let limit = if others_run {
-                Some(limit.map_or(TAKE_OVER_AFTER, |limit| limit.min(TAKE_OVER_AFTER)))
-            } else {
-                limit
+            let limit = match limit {
+                limit if !others_run => limit,
+                limit => Some(limit.map_or(TAKE_OVER_AFTER, |limit| limit.min(TAKE_OVER_AFTER))),
             };
             idle = match limit {
                 Some(limit) => {

@@ -1,11 +1,13 @@
 //! Worker threads: they poll processes until the runtime stops.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use crate::runtime::Runtime;
 
-/// The worker threads of a runtime. Dropping them stops the runtime's work and waits for the threads.
+/// The worker threads of a runtime. Dropping them waits for the threads and ends every process that is left,
+/// without signals between them.
 pub struct Workers {
     runtime: Runtime,
     threads: Vec<JoinHandle<()>>,
@@ -40,17 +42,23 @@ impl Drop for Workers {
 fn work(runtime: &Runtime, index: usize) {
     let scheduler = &runtime.inner.scheduler;
     scheduler.enter(index);
+    let until_next_timer = || {
+        let next = runtime.inner.timers.next_deadline()?;
+        Some(next.saturating_since(runtime.now()))
+    };
     let mut polls: u32 = 0;
     while !scheduler.is_stopping() {
-        runtime.fire_timers();
         polls = polls.wrapping_add(1);
-        match scheduler.next(index, polls) {
-            Some(process) => runtime.poll(&process),
-            None => {
-                let until_next =
-                    runtime.inner.timers.next_deadline().map(|next| next.saturating_since(runtime.now()));
-                scheduler.park(until_next);
+        // A fault outside a process's own body (in an event sink, say) must not take the worker along.
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            runtime.fire_timers();
+            match scheduler.next(index, polls) {
+                Some(process) => runtime.poll(&process),
+                None => scheduler.park(until_next_timer),
             }
+        }));
+        if step.is_err() {
+            eprintln!("regrow: a worker thread survived a panic in the host; please report it");
         }
     }
 }

@@ -17,7 +17,8 @@ impl Serialize for Term {
             Self::Integer(number) => match (i64::try_from(*number), u64::try_from(*number)) {
                 (Ok(number), _) => serializer.serialize_i64(number),
                 (_, Ok(number)) => serializer.serialize_u64(number),
-                _ => Err(S::Error::custom("an integer beyond 64 bits")),
+                _ if (-(1 << 64)..0).contains(number) => serializer.serialize_i128(*number),
+                _ => Err(S::Error::custom("an integer beyond CBOR's 64 bits")),
             },
             Self::Float(number) => serializer.serialize_f64(*number),
             Self::Text(text) => serializer.serialize_str(text),

@@ -2,7 +2,7 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// A self-describing value, as it comes out of CBOR.
 ///
-/// CBOR's tags are read through to the value that they mark. Text takes the part of Erlang's atoms:
+/// CBOR's tags are not understood, but for big integers. Text takes the part of Erlang's atoms:
 /// serde writes a Rust enum variant without fields as its name.
 #[derive(Clone, Debug)]
 pub enum Term {

@@ -9,6 +9,7 @@ fn terms() -> impl Strategy<Value = Term> {
         any::<bool>().prop_map(Term::from),
         any::<i64>().prop_map(Term::from),
         any::<u64>().prop_map(Term::from),
+        any::<u64>().prop_map(|number| Term::Integer(-1 - i128::from(number))),
         any::<f64>().prop_map(Term::from),
         ".*".prop_map(Term::from),
         any::<Vec<u8>>().prop_map(Term::Bytes),

@@ -211,8 +211,12 @@ impl Context {
         self.settle();
         // Asked before the own state is locked: nobody waits for one process while he holds another.
         let present = self.is_present(pid);
+        let _in_order = self.process.outgoing.lock();
         let told = {
             let mut state = self.process.state.lock();
+            if state.links.is_linked(pid) {
+                return Ok(());
+            }
             if !present {
                 return if state.trap_exit {
                     state.links.forget(pid);
@@ -223,10 +227,8 @@ impl Context {
                     Err(LinkError::NoProc)
                 };
             }
-            if !state.links.is_linked(pid) {
-                check(LimitKind::Links, self.process.limits.links, state.links.len() as u64 + 1)
-                    .map_err(LinkError::Limit)?;
-            }
+            check(LimitKind::Links, self.process.limits.links, state.links.len() as u64 + 1)
+                .map_err(LinkError::Limit)?;
             state.links.link(pid)
         };
         if told {
@@ -242,18 +244,18 @@ impl Context {
     /// Removes the link to `pid` (`unlink/1`). What its end had already put into the mailbox stays there.
     pub fn unlink(&self, pid: Pid) {
         self.settle();
+        let _in_order = self.process.outgoing.lock();
         let id = self.process.state.lock().links.unlink(pid);
         if let Some(id) = id {
             self.runtime.inner.send(pid, Signal::Unlink { from: self.pid(), id });
         }
     }
 
-    /// Removes the EXIT message of `pid` from the mailbox, if there is one.
-    pub fn discard_exit(&self, pid: Pid) {
+    /// Removes the first message that is `unwanted` from the mailbox, if there is one. Not for messages of
+    /// processes, whose room is counted.
+    pub(crate) fn discard(&self, unwanted: impl Fn(&Received) -> bool) {
         self.settle();
-        let is_its_exit =
-            |received: &Received| matches!(received, Received::Exit { from, .. } if *from == pid);
-        let discarded = self.process.state.lock().mailbox.take_first(is_its_exit);
+        let discarded = self.process.state.lock().mailbox.take_first(unwanted);
         drop(discarded);
     }
 
@@ -360,8 +362,17 @@ impl Context {
         }
         let reference = self.runtime.inner.new_reference();
         let deadline = self.runtime.now().saturating_add(after);
+        let target = match destination {
+            Destination::Pid(pid) => Some(pid),
+            Destination::Name(_) => None,
+        };
         let timer = Timer { destination, payload, creator: self.pid() };
         self.runtime.inner.timers.start(deadline, reference, timer);
+        // Rule P59. Who ends from now on removes the timer himself.
+        if target.is_some_and(|pid| self.runtime.inner.table.get(pid).is_none()) {
+            self.cancel_timer(reference);
+        }
+        self.runtime.inner.scheduler.timer_set();
         Ok(reference)
     }
 

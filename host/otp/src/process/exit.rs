@@ -15,6 +15,7 @@ impl Inner {
         let body = process.body.lock().take();
         drop_body(body);
 
+        let _in_order = process.outgoing.lock();
         let not_applied = process.inbox.lock().close();
         let name = self.registry.release(process.pid);
         self.table.remove(process.pid);

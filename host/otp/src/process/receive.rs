@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Instant;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::{MessageKind, Received};
+use crate::mailbox::{Mark, MessageKind, Received};
 use crate::pid::{Destination, Pid, Reference, ReplyTo};
 use crate::process::{CallError, Context, State, Waiting};
 use crate::timer::Key;
@@ -28,19 +28,14 @@ impl Context {
         timeout: Option<Duration>,
         mut matches: impl FnMut(&Received) -> bool,
     ) -> Option<Received> {
-        let deadline = self.deadline(timeout);
-        self.process().state.lock().mailbox.start_scan(deadline);
-        let received = self
-            .wait(Waiting::Message { deadline }, |state| {
-                while let Some(received) = state.mailbox.scan_next() {
-                    if matches(received) {
-                        return state.mailbox.take();
-                    }
-                }
-                None
-            })
-            .await;
-        self.note(received)
+        self.start_scan(timeout);
+        // `matches` may look at the runtime: nothing is locked while it runs.
+        while let Some(received) = self.scan_next().await {
+            if matches(&received) {
+                return self.take();
+            }
+        }
+        None
     }
 
     /// Starts a selective receive by hand: puts the cursor before the oldest message and fixes the deadline.
@@ -54,7 +49,11 @@ impl Context {
     /// stays in the mailbox. None when the deadline has passed.
     pub async fn scan_next(&self) -> Option<Received> {
         let deadline = self.process().state.lock().mailbox.deadline;
-        self.wait(Waiting::Message { deadline }, |state| state.mailbox.scan_next().cloned()).await
+        let seen = self.wait(Waiting::Message { deadline }, |state| state.mailbox.scan_next().cloned()).await;
+        if seen.is_none() {
+            self.process().state.lock().mailbox.end_scan();
+        }
+        seen
     }
 
     /// Removes the message that [`Context::scan_next`] returned last. None if there is none, or if it has been
@@ -75,7 +74,7 @@ impl Context {
             }
         };
         let deadline = self.deadline(timeout);
-        let mut mark = mark.unwrap_or(crate::mailbox::Mark::START);
+        let mut mark = mark.unwrap_or(Mark::START);
         let received = self
             .wait(Waiting::Answer { reference, from, deadline }, |state| {
                 match state.mailbox.take_answer(reference, mark) {
@@ -105,10 +104,21 @@ impl Context {
         match self.receive_answer(reference, timeout).await {
             Some(Received::Reply { payload, .. }) => Ok(payload),
             Some(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
-            Some(_) | None => {
-                self.demonitor(reference, true);
-                Err(CallError::Timeout)
-            }
+            Some(_) | None => self.give_up_call(reference),
+        }
+    }
+
+    /// Ends a call whose time is up. What arrived at the last moment counts (`gen:do_call`), and nothing of the
+    /// call is left behind (rule G14).
+    fn give_up_call(&self, reference: Reference) -> Result<Bytes, CallError> {
+        if self.demonitor(reference, false) {
+            return Err(CallError::Timeout);
+        }
+        let late = self.process().state.lock().mailbox.take_answer(reference, Mark::START);
+        match late {
+            Ok(Received::Reply { payload, .. }) => Ok(payload),
+            Ok(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
+            Ok(_) | Err(_) => Err(CallError::Timeout),
         }
     }
 
@@ -212,9 +222,7 @@ impl Context {
                 }
                 alarm.set(deadline);
             }
-            if state.waiting.is_none() {
-                state.waiting = Some(waiting.clone());
-            }
+            state.waiting.get_or_insert_with(|| waiting.clone());
             Poll::Pending
         })
         .await
@@ -230,7 +238,12 @@ struct Alarm<'a> {
 impl Alarm<'_> {
     fn set(&mut self, deadline: Instant) {
         let context = self.context;
-        self.key.get_or_insert_with(|| context.runtime().inner.timers.wake_at(deadline, context.pid()));
+        self.key.get_or_insert_with(|| {
+            let inner = &context.runtime().inner;
+            let key = inner.timers.wake_at(deadline, context.pid());
+            inner.scheduler.timer_set();
+            key
+        });
     }
 }
 

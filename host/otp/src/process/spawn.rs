@@ -66,7 +66,7 @@ impl Runtime {
     /// [`SpawnError`]
     pub fn spawn<F, B>(&self, options: SpawnOptions, body: F) -> Result<Pid, SpawnError>
     where
-        F: FnOnce(Context) -> B,
+        F: FnOnce(Context) -> B + Send + 'static,
         B: Future<Output = ExitReason> + Send + 'static,
     {
         self.create(None, options, body).map(|(pid, _)| pid)
@@ -79,7 +79,7 @@ impl Runtime {
         body: F,
     ) -> Result<(Pid, Option<Reference>), SpawnError>
     where
-        F: FnOnce(Context) -> B,
+        F: FnOnce(Context) -> B + Send + 'static,
         B: Future<Output = ExitReason> + Send + 'static,
     {
         if let Some(parent) = parent {
@@ -109,6 +109,7 @@ impl Runtime {
                 meter: Meter::default(),
                 starter: Mutex::new(starter),
                 timers_running: Default::default(),
+                outgoing: Mutex::new(()),
                 inbox: Mutex::new(Inbox::default()),
                 state: Mutex::new(state),
                 body: Mutex::new(None),
@@ -143,7 +144,8 @@ impl Runtime {
         }
         self.inner.emit(Event::Spawned { pid, identity });
         let context = Context::new(self.clone(), process.clone());
-        *process.body.lock() = Some(Box::pin(body(context)));
+        // The closure runs at the first poll: what it does, a panic included, is the process's own affair.
+        *process.body.lock() = Some(Box::pin(async move { body(context).await }));
         self.inner.scheduler.start(process);
         Ok((pid, monitor))
     }
@@ -168,7 +170,7 @@ impl Context {
     /// [`SpawnError`]
     pub fn spawn<F, B>(&self, options: SpawnOptions, body: F) -> Result<(Pid, Option<Reference>), SpawnError>
     where
-        F: FnOnce(Context) -> B,
+        F: FnOnce(Context) -> B + Send + 'static,
         B: Future<Output = ExitReason> + Send + 'static,
     {
         self.runtime().create(Some(self.process()), options, body)

@@ -8,6 +8,9 @@ use crate::mailbox::{InitAck, Received, SystemKind};
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, SpawnError, SpawnOptions};
 
+/// What a process that can't run has left to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How a start went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartOutcome {
@@ -68,8 +71,13 @@ impl Context {
                 StartOutcome::Timeout
             }
         };
-        self.receive_answer(monitor, None).await;
+        // It ends by itself now; one that does not is helped along.
+        if self.receive_answer(monitor, Some(GRACE)).await.is_none() {
+            self.exit_process(pid, ExitReason::Kill);
+            self.receive_answer(monitor, None).await;
+        }
         self.forget_link(pid, link);
+        self.discard(|received| received.answers() == Some(ack));
         // A linked starter that does not trap exits dies with a child that failed (rule G5).
         self.checkpoint().await;
         Ok(outcome)
@@ -90,7 +98,7 @@ impl Context {
     fn forget_link(&self, pid: Pid, linked: bool) {
         if linked {
             self.unlink(pid);
-            self.discard_exit(pid);
+            self.discard(|received| matches!(received, Received::Exit { from, .. } if *from == pid));
         }
     }
 }

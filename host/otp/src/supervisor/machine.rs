@@ -225,9 +225,11 @@ impl Machine {
     /// name is free (rule G4).
     fn on_acknowledged(&mut self, pid: Pid, ack: InitAck) {
         let Some(child) = self.starting(pid) else { return };
-        if ack == InitAck::Started {
+        let Phase::Starting { current: Some((_, word)), .. } = &mut self.phase else { return };
+        if ack == InitAck::Started && word.is_none() {
             self.started(child, pid);
-        } else if let Phase::Starting { current: Some((_, word)), .. } = &mut self.phase {
+        } else {
+            // Too late is too late: it has been killed for its silence.
             word.get_or_insert(ack);
         }
     }
@@ -414,7 +416,7 @@ impl Machine {
         if fate != Fate::Restart && significant {
             let others = self.children.values();
             let running =
-                others.filter(|c| c.spec.significant && matches!(c.status, Status::Alive(_))).count();
+                others.filter(|c| c.spec.significant && c.status != Status::Stopped).count();
             if ends_supervisor(self.flags.auto_shutdown, running > 0) {
                 self.actions.push(Action::Report(ReportKind::AutoShutdown { child: id }));
                 self.stop_all(ExitReason::Shutdown, false);

@@ -87,6 +87,8 @@ async fn run(spec: SupervisorSpec, context: Context) -> ExitReason {
         {
             return reason;
         }
+        // However many events there are, the others have their turn.
+        supervisor.context.yield_now().await;
         if let Some(received) = supervisor.context.receive(None).await {
             event = supervisor.translate(received);
         }

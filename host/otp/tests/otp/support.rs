@@ -32,7 +32,7 @@ impl Trace {
 /// nothing is left behind.
 pub(crate) fn check<F, B>(expected: &[&str], scenario: F)
 where
-    F: Fn(Context, Trace) -> B,
+    F: Fn(Context, Trace) -> B + Copy + Send + 'static,
     B: Future<Output = ()> + Send + 'static,
 {
     for seed in 0..SEEDS {
@@ -40,12 +40,9 @@ where
         let mut simulator = Simulator::new(seed, Box::new(EventLog::default()));
         let body = {
             let trace = trace.clone();
-            |context| {
-                let running = scenario(context, trace);
-                async move {
-                    running.await;
-                    ExitReason::Normal
-                }
+            move |context| async move {
+                scenario(context, trace).await;
+                ExitReason::Normal
             }
         };
         simulator.runtime().spawn(SpawnOptions::default(), body).unwrap();
@@ -58,7 +55,7 @@ where
 /// Spawns a process that does `body`.
 pub(crate) fn child<F, B>(context: &Context, options: SpawnOptions, body: F) -> Pid
 where
-    F: FnOnce(Context) -> B,
+    F: FnOnce(Context) -> B + Send + 'static,
     B: Future<Output = ExitReason> + Send + 'static,
 {
     context.spawn(options, body).unwrap().0

@@ -1,0 +1,63 @@
+//! Guests that mean harm, and a victim that answers calls beside them.
+
+use std::hint::black_box;
+
+use regrow_sdk::{ExitReason, mailbox};
+
+/// Runs for ever without a call to the host.
+fn endless_loop(_: ()) {
+    let mut n = 0u64;
+    loop {
+        n = black_box(n.wrapping_add(1));
+    }
+}
+
+/// Calls the host for ever.
+fn endless_calls(_: ()) {
+    loop {
+        black_box(regrow_sdk::process::self_pid());
+    }
+}
+
+/// Calls itself until the stack ends.
+fn recursion(_: ()) {
+    black_box(recurse(1));
+}
+
+#[expect(unconditional_recursion, reason = "that is the attack")]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 8]);
+    recurse(depth + 1) + frame[0]
+}
+
+/// Takes all the memory that it can get, and touches it.
+fn memory_bomb(_: ()) {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    loop {
+        hoard.push(black_box(vec![0xff; 1 << 20]));
+    }
+}
+
+/// Answers every call with what it was asked.
+fn victim(_: ()) -> Result<(), ExitReason> {
+    loop {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        if let Some(from) = message.reply_to() {
+            let number: u64 = message.decode()?;
+            mailbox::reply(from, &number)?;
+        }
+    }
+}
+
+regrow_sdk::component! {
+    /// A loop without end.
+    "endless-loop" => process endless_loop,
+    /// A loop of host calls without end.
+    "endless-calls" => process endless_calls,
+    /// Recursion without end.
+    "recursion" => process recursion,
+    /// Memory without end.
+    "memory-bomb" => process memory_bomb,
+    /// Answers calls.
+    "victim" => process victim,
+}

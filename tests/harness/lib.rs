@@ -1,0 +1,10 @@
+//! What the tests of whole nodes share: a node made from a few lines of manifest, a native process to talk to
+//! its guests, and its events and log to wait for. Nothing here sleeps.
+
+mod guests;
+mod log;
+mod node;
+
+pub use guests::{Guest, guest_folder, guests};
+pub use log::SharedLog;
+pub use node::{Ended, TestNode, engine};

@@ -1,0 +1,212 @@
+//! A node under test.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
+
+use regrow::engine::Engine;
+use regrow::manifest::{Manifest, Source};
+use regrow::node::{Application, Node, NodeOptions, Outcome};
+use regrow::observe::{Level, Logger};
+use regrow_otp::{
+    Context, Event, EventSink, ExitReason, Exited, Pid, ReportKind, SpawnOptions, SupervisorReport,
+};
+
+use crate::guests::Guest;
+use crate::log::SharedLog;
+
+/// No test takes that long: it is what a hang turns into.
+const HANG: Duration = Duration::from_secs(120);
+
+/// The engine of all tests: its address space is too large to have one for each.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new().unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// A running node that a test looks into.
+pub struct TestNode {
+    node: Node,
+    events: Events,
+    log: SharedLog,
+}
+
+/// How a process ended.
+pub type Ended = Exited;
+
+#[derive(Clone, Default)]
+struct Events(Arc<(Mutex<Vec<Event>>, Condvar)>);
+
+impl EventSink for Events {
+    fn event(&self, event: &Event) {
+        let (events, arrived) = &*self.0;
+        events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+        arrived.notify_all();
+    }
+}
+
+impl Events {
+    /// Waits for the first event, from the beginning, for which `find` gives something.
+    fn wait<T>(&self, find: impl Fn(&Event) -> Option<T>) -> Option<T> {
+        let (events, arrived) = &*self.0;
+        let mut seen = 0;
+        let mut known = events.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(found) = known[seen..].iter().find_map(&find) {
+                return Some(found);
+            }
+            seen = known.len();
+            let waited = arrived.wait_timeout(known, HANG).unwrap_or_else(PoisonError::into_inner);
+            known = waited.0;
+            if waited.1.timed_out() {
+                return None;
+            }
+        }
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap_or_else(|error| panic!("{error}")).block_on(future)
+}
+
+impl TestNode {
+    /// Starts an application of the test guests, which are the components `behaviour` and `hostile`.
+    ///
+    /// # Panics
+    /// If the manifest is wrong.
+    pub fn start(manifest: &str) -> Self {
+        Self::try_start(manifest, 2).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`TestNode::start`], on one worker thread.
+    ///
+    /// # Panics
+    /// If the manifest is wrong.
+    pub fn start_on_one_worker(manifest: &str) -> Self {
+        Self::try_start(manifest, 1).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_start(manifest: &str, workers: usize) -> Result<Self, String> {
+        let path = |guest: Guest| guest.file().display().to_string();
+        let text =
+            manifest.replace("BEHAVIOUR", &path(Guest::Behaviour)).replace("HOSTILE", &path(Guest::Hostile));
+        let manifest = Manifest::parse(Source { path: PathBuf::from("test.toml"), text });
+        let manifest = manifest.map_err(|error| error.to_string())?;
+        Self::start_manifest(manifest, workers)
+    }
+
+    /// Starts the application of a manifest.
+    ///
+    /// # Errors
+    /// What is wrong with it, as text.
+    pub fn start_manifest(manifest: Manifest, workers: usize) -> Result<Self, String> {
+        let say = |text: &str| eprintln!("{text}");
+        let application = block_on(Application::load(manifest, engine(), &say));
+        let application = application.map_err(|error| error.to_string())?;
+        let (events, log) = (Events::default(), SharedLog::default());
+        let mut options = NodeOptions::new(Logger::new(Level::Debug, false, Box::new(log.clone())));
+        options.workers = workers;
+        options.events = Some(Box::new(events.clone()));
+        let node = Node::start(application, options).map_err(|error| format!("{error:#}"))?;
+        Ok(Self { node, events, log })
+    }
+
+    /// Runs an entry of the behaviour guest as the only child of a supervisor; how it ended, and the log.
+    pub fn run_entry(entry: &str, argument: &str, component: &str) -> (ExitReason, String) {
+        let node = Self::start(&format!(
+            r#"
+            [application]
+            name = "test"
+            [components.behaviour]
+            path = "BEHAVIOUR"
+            {component}
+            [components.other]
+            path = "HOSTILE"
+            [supervisor]
+            auto_shutdown = "any_significant"
+            [[supervisor.children]]
+            id = "entry"
+            component = "behaviour"
+            entry = "{entry}"
+            {argument}
+            restart = "temporary"
+            significant = true
+            "#
+        ));
+        let entry = entry.to_owned();
+        let ended = node.await_ended(move |ended| ended.identity.entry.as_deref() == Some(entry.as_str()));
+        node.await_outcome();
+        (ended.reason, node.log())
+    }
+
+    /// The node itself.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// What was logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// The child that has `name`; waits until one has been started.
+    pub fn await_name(&self, name: &str) -> Pid {
+        self.await_started(|pid| self.node.runtime().whereis(name) == Some(pid))
+            .unwrap_or_else(|| panic!("nobody is {name:?}; the log:\n{}", self.log()))
+    }
+
+    fn await_started(&self, is_it: impl Fn(Pid) -> bool) -> Option<Pid> {
+        self.events.wait(|event| match event {
+            Event::Supervisor(SupervisorReport { kind: ReportKind::ChildStarted { pid, .. }, .. }) => {
+                Some(*pid).filter(|pid| is_it(*pid))
+            }
+            _ => None,
+        })
+    }
+
+    /// Waits for the end of a process that `is_it`.
+    pub fn await_ended(&self, is_it: impl Fn(&Ended) -> bool) -> Ended {
+        let ended = self.events.wait(|event| match event {
+            Event::Exited(ended) if is_it(ended) => Some(ended.clone()),
+            _ => None,
+        });
+        ended.unwrap_or_else(|| panic!("the process did not end; the log:\n{}", self.log()))
+    }
+
+    /// Waits for the end of a process; why it ended.
+    pub fn await_down(&self, pid: Pid) -> ExitReason {
+        self.await_ended(|ended| ended.pid == pid).reason
+    }
+
+    /// Waits until somebody else than `old` has `name`.
+    pub fn await_successor(&self, name: &str, old: Pid) -> Pid {
+        let found = self.await_started(|pid| pid != old && self.node.runtime().whereis(name) == Some(pid));
+        found.unwrap_or_else(|| panic!("nobody succeeds {old} as {name:?}; the log:\n{}", self.log()))
+    }
+
+    /// Waits until the tree has ended.
+    pub fn await_outcome(&self) -> Outcome {
+        block_on(async {
+            let outcome = tokio::time::timeout(HANG, self.node.wait()).await;
+            outcome.unwrap_or_else(|_| panic!("the tree did not end; the log:\n{}", self.log()))
+        })
+    }
+
+    /// Runs `body` as a native process beside the guests; what it returns.
+    pub fn run<T, F, B>(&self, body: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(Context) -> B + Send + 'static,
+        B: Future<Output = T> + Send + 'static,
+    {
+        let (done, result) = mpsc::channel();
+        let options = SpawnOptions { trap_exit: true, ..SpawnOptions::default() };
+        let spawned = self.node.runtime().spawn(options, |context| async move {
+            let _ = done.send(body(context).await);
+            ExitReason::Normal
+        });
+        spawned.unwrap_or_else(|error| panic!("{error}"));
+        result.recv_timeout(HANG).unwrap_or_else(|_| panic!("no result; the log:\n{}", self.log()))
+    }
+}

@@ -1,0 +1,105 @@
+//! What guests try out from inside: a test for every entry of the behaviour guest.
+
+use std::collections::BTreeSet;
+
+use regrow_otp::ExitReason;
+use regrow_tests::{Guest, TestNode, engine};
+
+fn passes(entry: &str, argument: &str, component: &str) -> String {
+    let (reason, log) = TestNode::run_entry(entry, argument, component);
+    if let ExitReason::Trap(trap) = &reason {
+        panic!("{entry}: {} at {:?}\n{log}", trap.message, trap.location);
+    }
+    assert_eq!(reason, ExitReason::Normal, "{log}");
+    log
+}
+
+/// A test for each entry, and their names, so that none is forgotten.
+macro_rules! entries {
+    ($($test:ident: $entry:literal,)+) => {
+        $(#[test]
+        fn $test() {
+            passes($entry, "", "");
+        })+
+
+        const PLAIN: &[&str] = &[$($entry),+];
+    };
+}
+
+entries! {
+    p5_to_p10_exit_reasons: "exit-reasons",
+    p16_p26_p27_links: "links",
+    p30_to_p37_monitors: "monitors",
+    p13_p25_p39_itself: "itself",
+    p1_g6_spawn_errors: "spawn-errors",
+    signals_need_authority: "authority",
+    p8_p70_p71_names: "names",
+    p4_invented_pids: "invented-pids",
+    p50_selective_receive: "selective-receive",
+    p51_p52_timeouts: "timeouts",
+    p56_to_p60_timers: "timers",
+    full_mailbox: "full-mailbox",
+    payloads: "payloads",
+    absurd_arguments: "absurd-arguments",
+    g9_to_g14_calls: "calls",
+    g39_g40_requests: "requests",
+    g17_to_g33_gen_server: "gen-server",
+    g1_to_g8_gen_server_starts: "gen-server-start",
+}
+
+/// Entries whose tests need more than the entry.
+const OTHERS: &[&str] = &["prints", "files", "environment", "crashes"];
+
+#[test]
+fn prints_go_to_the_log() {
+    let log = passes("prints", "", "");
+    assert!(log.contains("INFO  prints"), "{log}");
+    assert!(log.contains("stdio: printed to the standard output"), "{log}");
+    assert!(log.contains("stdio: printed to the standard error"), "{log}");
+    assert!(log.contains("written to the log"), "{log}");
+}
+
+#[test]
+fn a_folder_may_be_read_and_nothing_beside_it() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret.txt"), "secret").unwrap();
+    let folder = outside.path().join("folder");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("readable.txt"), "readable").unwrap();
+    std::os::unix::fs::symlink(outside.path().join("secret.txt"), folder.join("link")).unwrap();
+    let granted = format!("grants.dirs = [{{ host = {folder:?}, guest = \"/data\" }}]");
+    passes("files", "args = \"/data\"", &granted);
+}
+
+#[test]
+fn only_granted_variables_are_seen() {
+    passes("environment", "", "grants.env = { GRANTED = \"yes\" }");
+}
+
+#[test]
+fn log_messages_cannot_forge_lines_or_move_the_cursor() {
+    let log = passes("absurd-arguments", "", "");
+    assert!(log.contains("escape \\u{1b}[31m and\n    new line"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 20_000), "long messages are cut");
+}
+
+/// A crash names the guest's own functions.
+#[test]
+fn crashes_name_the_function() {
+    let (reason, _) = TestNode::run_entry("crashes", "args = \"purpose\"", "");
+    let ExitReason::Trap(trap) = reason else { panic!("{reason}") };
+    assert_eq!((trap.code.as_str(), trap.message.as_str()), ("panic", "crashed on purpose"));
+    let first = trap.backtrace.first().unwrap();
+    assert!(first.contains("inner_function_with_a_name"), "{:?}", trap.backtrace);
+}
+
+#[test]
+fn every_entry_has_a_test() {
+    let bytes = std::fs::read(Guest::Behaviour.file()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let component = runtime.block_on(engine().load("behaviour", &bytes)).unwrap();
+    let entries: BTreeSet<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let entries: BTreeSet<&str> = entries.into_iter().filter(|name| !name.starts_with("helper-")).collect();
+    let tested: BTreeSet<&str> = PLAIN.iter().chain(OTHERS).copied().collect();
+    assert_eq!(entries, tested);
+}
