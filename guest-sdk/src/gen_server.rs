@@ -86,7 +86,7 @@ pub trait GenServer: Sized {
 
     /// Takes whatever else arrives.
     fn handle_info(&mut self, info: Received) -> Next {
-        log::warn!("an unexpected message was dropped: {info:?}");
+        log::warn!("an unexpected message was dropped: {}", info.kind());
         Next::Continue
     }
 

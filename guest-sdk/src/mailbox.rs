@@ -84,6 +84,20 @@ pub enum MessageKind {
     Call(ReplyTo),
 }
 
+impl Received {
+    /// The kind, in one word.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Down { .. } => "down",
+            Self::Exit { .. } => "exit",
+            Self::Timer { .. } => "timer",
+            Self::Reply { .. } => "reply",
+            Self::System { kind, .. } => kind,
+        }
+    }
+}
+
 impl Message {
     /// The message as a value.
     ///

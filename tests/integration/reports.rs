@@ -25,7 +25,7 @@ fn a_crash_report_has_everything_once() {
         "#,
     );
     let pid = node.await_name("mortal");
-    node.run(|context| async move {
+    node.run(move |context| async move {
         let payload = bytes::Bytes::from(regrow_term::encode("go").unwrap());
         context.send(&pid.into(), regrow_otp::MessageKind::Info, payload, None).unwrap();
     });

@@ -67,7 +67,7 @@ pub fn build_guests(folders: &[PathBuf], say: &dyn Fn(&str)) -> Result<Vec<PathB
     }
     let mut built = BTreeMap::new();
     for (workspace, members) in workspaces {
-        toolchain.ensure_target(workspace.parent().unwrap_or(Path::new(".")), say)?;
+        toolchain.ensure_target(parent(&workspace), say)?;
         built.extend(toolchain.build_workspace(&workspace, members)?);
     }
     let find = |folder: &PathBuf| {
@@ -77,11 +77,13 @@ pub fn build_guests(folders: &[PathBuf], say: &dyn Fn(&str)) -> Result<Vec<PathB
 }
 
 impl Toolchain {
-    fn cargo(&self) -> Command {
+    /// Cargo, run where the guest is: what configures the tool chain for that folder counts.
+    fn cargo(&self, folder: &Path) -> Command {
         let mut cargo = Command::new(&self.cargo);
+        cargo.current_dir(folder);
         // Flags for the host's code are not meant for guests.
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").stdin(Stdio::null());
-        cargo.env_remove("CARGO_BUILD_TARGET");
+        cargo.env_remove("CARGO_BUILD_TARGET").env_remove("CARGO_BUILD_RUSTFLAGS");
         if let Some(sysroot) = &self.sysroot {
             let flag = format!("--sysroot={}", sysroot.display());
             cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", flag);
@@ -95,12 +97,11 @@ impl Toolchain {
 
     /// The manifest of the workspace that the crate in `folder` belongs to.
     fn workspace_of(&self, folder: &Path) -> Result<PathBuf, BuildError> {
-        let manifest = folder.join("Cargo.toml");
-        if !manifest.is_file() {
-            return Err(BuildError::NotACrate(folder.to_owned(), "it has no Cargo.toml".to_owned()));
-        }
+        let manifest = folder.join("Cargo.toml").canonicalize();
+        let manifest =
+            manifest.map_err(|error| BuildError::NotACrate(folder.to_owned(), error.to_string()))?;
         let output = self
-            .cargo()
+            .cargo(folder)
             .args(["locate-project", "--workspace", "--message-format", "plain", "--manifest-path"])
             .arg(manifest)
             .output()
@@ -128,7 +129,7 @@ impl Toolchain {
             };
             ids.insert(member.clone(), id.clone());
         }
-        let mut cargo = self.cargo();
+        let mut cargo = self.cargo(parent(workspace));
         cargo.args(["build", "--release", "--target", TARGET, "--manifest-path"]).arg(workspace);
         cargo.args(["--message-format", "json-render-diagnostics"]);
         for id in ids.values() {
@@ -146,11 +147,15 @@ impl Toolchain {
     /// The ids of a workspace's packages, by their manifests.
     fn packages(&self, workspace: &Path) -> Result<BTreeMap<PathBuf, String>, BuildError> {
         let output = self
-            .cargo()
+            .cargo(parent(workspace))
             .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
             .arg(workspace)
             .output()
             .map_err(|error| self.program_error(error))?;
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(BuildError::NotACrate(parent(workspace).to_owned(), why));
+        }
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
         let ids = packages.iter().filter_map(|package| {
@@ -159,6 +164,11 @@ impl Toolchain {
         });
         Ok(ids.collect())
     }
+}
+
+/// The folder of a manifest.
+fn parent(manifest: &Path) -> &Path {
+    manifest.parent().unwrap_or(Path::new("."))
 }
 
 fn artifact(messages: &[Value], id: &str) -> Option<PathBuf> {

@@ -73,10 +73,10 @@ impl Toolchain {
             return Err(ToolchainError::Target(why.to_owned()));
         }
         let lock = lock_file();
-        if let Some(lock) = &lock {
-            if lock.try_lock().is_err() {
-                say("waiting for another regrow that sets up the tool chain");
-            }
+        if let Some(lock) = &lock
+            && lock.try_lock().is_err()
+        {
+            say("waiting for another regrow that sets up the tool chain");
             // Where locks don't work (some network file systems), rustup's own care is what is left.
             let _ = lock.lock();
         }
@@ -132,10 +132,11 @@ fn add_target(folder: &Path, say: &dyn Fn(&str)) -> Result<(), ToolchainError> {
     for line in lines.map_while(Result::ok) {
         match line.strip_prefix("info: ") {
             Some(progress) => say(&format!("rustup: {progress}")),
-            None if !line.trim().is_empty() => {
-                last_error.get_or_insert_with(|| line.trim_start_matches("error: ").trim().to_owned());
+            None => {
+                if let Some(error) = line.strip_prefix("error: ") {
+                    last_error.get_or_insert_with(|| error.trim().to_owned());
+                }
             }
-            None => {}
         }
     }
     let status = rustup.wait().map_err(|error| failed(error.to_string()))?;

@@ -66,7 +66,10 @@ impl Color {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            Self::Auto => {
+                std::io::stderr().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
         }
     }
 }
@@ -77,7 +80,6 @@ enum Failure {
     Invalid(Source, Vec<Diagnostic>),
     Unreadable(String),
     Build(String),
-    Killed(u8),
     Host(anyhow::Error),
 }
 
@@ -87,7 +89,6 @@ impl Failure {
             Self::Application(_) | Self::Host(_) => 1,
             Self::Invalid(..) | Self::Unreadable(_) => 3,
             Self::Build(_) => 4,
-            Self::Killed(code) => *code,
         }
     }
 
@@ -104,7 +105,6 @@ impl Failure {
             Self::Application(text) | Self::Unreadable(text) | Self::Build(text) => {
                 eprintln!("regrow: {text}")
             }
-            Self::Killed(_) => eprintln!("regrow: killed"),
             Self::Host(error) => eprintln!("regrow: {error:#}"),
         }
     }
@@ -113,7 +113,7 @@ impl Failure {
 impl From<ManifestError> for Failure {
     fn from(error: ManifestError) -> Self {
         match error {
-            ManifestError::Invalid(source, errors) => Self::Invalid(source, errors),
+            ManifestError::Invalid { source, errors, .. } => Self::Invalid(source, errors),
             ManifestError::Unreadable(..) => Self::Unreadable(error.to_string()),
         }
     }
@@ -169,9 +169,15 @@ pub fn main() -> ExitCode {
 
 /// Reads a manifest, compiles its guests and checks it as a whole.
 async fn load(args: &ManifestArgs) -> Result<Application, Failure> {
-    let manifest = Manifest::read(&args.manifest)?;
+    let say = |text: &str| eprintln!("regrow: {text}");
     let engine = Engine::new()?;
-    Ok(Application::load(manifest, &engine, &|text| eprintln!("regrow: {text}")).await?)
+    match Manifest::read(&args.manifest) {
+        Ok(manifest) => Ok(Application::load(manifest, &engine, &say).await?),
+        Err(ManifestError::Invalid { source, errors, draft: Some(draft) }) => {
+            Err(Failure::Invalid(source, Application::check_draft(&draft, errors, &engine, &say).await?))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The log on standard error.

@@ -26,8 +26,8 @@ impl RunArgs {
 }
 
 /// A signal's number, for the exit code of a process that it killed.
-const SIGINT: u8 = 2;
-const SIGTERM: u8 = 15;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let application = load(&args.manifest).await?;
@@ -46,7 +46,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
             _ = terminations.recv() => SIGTERM,
         };
         if stopping {
-            return Err(Failure::Killed(128 + signal));
+            // At once, whatever the worker threads are doing.
+            eprintln!("regrow: killed");
+            std::process::exit(128 + signal);
         }
         eprintln!("regrow: stopping {name}; once more kills it");
         node.stop();
@@ -54,6 +56,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     match outcome {
         Outcome::Stopped => Ok(()),
+        Outcome::GaveUp => Err(Failure::Application(format!(
+            "{name} failed: its root supervisor gave up after too many restarts"
+        ))),
         Outcome::Failed(reason) => {
             Err(Failure::Application(format!("{name} failed: its root supervisor ended with {reason}")))
         }

@@ -1,8 +1,11 @@
 //! A component: compiled, checked against what the host offers, and asked for its entries.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use regrow_otp::check_name;
 use wasmtime::Store;
 use wasmtime::component::Component as WasmComponent;
 
@@ -12,6 +15,12 @@ use crate::engine::state::GuestState;
 
 /// What `describe` may cost: it only lists names.
 const DESCRIBE_FUEL: u64 = 50_000_000;
+
+/// And how long it may take: a guest may sleep without using fuel.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a component may say about itself.
+const MAX_DESCRIPTION_BYTES: usize = 1 << 20;
 
 /// The packages that the host offers to guests.
 const OFFERED: [&str; 7] = [
@@ -102,8 +111,11 @@ impl Engine {
         let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = self.linker.instantiate_pre(&component).map_err(wrong_world)?;
         let pre = GuestPre::new(pre).map_err(wrong_world)?;
-        let entries =
-            self.describe(&pre).await.map_err(|error| LoadError::Describe(describe_error(&error)))?;
+        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, self.describe(&pre)).await;
+        let entries = described
+            .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
+            .map_err(|error| LoadError::Describe(describe_error(&error)))?;
+        check_entries(&entries).map_err(LoadError::Describe)?;
         Ok(Component { pre, name: name.into(), entries, imports })
     }
 
@@ -111,6 +123,7 @@ impl Engine {
         let mut store = Store::new(&self.wasmtime, GuestState::outside_any_process());
         store.limiter(|state| &mut state.memory);
         store.set_fuel(DESCRIBE_FUEL)?;
+        store.set_hostcall_fuel(MAX_DESCRIPTION_BYTES);
         let guest = pre.instantiate_async(&mut store).await?;
         let entries = guest.call_describe(&mut store).await?.into_iter().map(|entry| Entry {
             name: entry.name,
@@ -119,6 +132,20 @@ impl Engine {
         });
         Ok(entries.collect())
     }
+}
+
+/// Names that a person can read and tell apart.
+fn check_entries(entries: &[Entry]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        if check_name(&entry.name).is_err() || entry.documentation.chars().any(char::is_control) {
+            return Err(format!("{:?} is no name for an entry, or its documentation is no text", entry.name));
+        }
+        if !seen.insert(&entry.name) {
+            return Err(format!("it has the entry {:?} twice", entry.name));
+        }
+    }
+    Ok(())
 }
 
 fn describe_error(error: &wasmtime::Error) -> String {

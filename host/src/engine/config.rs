@@ -8,13 +8,13 @@ use wasmtime::{Cache, Config, InstanceAllocationStrategy, PoolingAllocationConfi
 use crate::engine::bindings::Guest;
 use crate::engine::state::GuestState;
 
-/// Live instances at most: each takes a stack, a memory and about three core instances of the pool. More ends
-/// at the kernel's limit of 65,530 mappings per process.
-pub(crate) const MAX_INSTANCES: u32 = 9_000;
+/// Live instances, at most: each takes a stack, a memory and about three core instances of the pool. More would
+/// end at the kernel's limit of 65,530 mappings per process.
+pub const MAX_INSTANCES: u32 = 9_000;
 
 /// The wasm stack of a guest, and what the host's functions get on top of it.
 const MAX_WASM_STACK_BYTES: usize = 512 << 10;
-const HOST_STACK_BYTES: usize = 128 << 10;
+const HOST_STACK_BYTES: usize = 512 << 10;
 
 /// The address space of a memory: the largest that a manifest may allow.
 pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;

@@ -20,6 +20,9 @@ use crate::observe::{GuestLog, Logger};
 /// Wasm instructions, roughly, that a process runs before the others have a turn.
 const SLICE_REDUCTIONS: u64 = 20_000;
 
+/// Open files, streams and other handles that a guest may have at once.
+pub(super) const MAX_HANDLES: usize = 256;
+
 /// What a guest process may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestLimits {
@@ -128,9 +131,11 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
     };
     let mut store = Store::new(pre.engine(), GuestState::of(owner));
     store.limiter(|state| &mut state.memory);
-    // Bytes that one host call may copy out of the guest: a message and what is around it.
+    // Bytes that one host call may copy out of the guest: more than a message may have, so that one that is too
+    // large gets its error and does not end the guest.
     let message_bytes = usize::try_from(start.limits.process.message_bytes).unwrap_or(usize::MAX);
-    store.set_hostcall_fuel(message_bytes.saturating_add(64 << 10));
+    store.set_hostcall_fuel(message_bytes.saturating_mul(2).max(1 << 20));
+    store.set_max_component_handles(MAX_HANDLES);
     let result = async {
         store.set_fuel(u64::MAX)?;
         store.fuel_async_yield_interval(Some(SLICE_REDUCTIONS))?;

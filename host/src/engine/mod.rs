@@ -14,6 +14,6 @@ mod trap;
 mod work;
 
 pub use component::{Component, Entry, LoadError};
-pub use config::{Engine, EngineError};
+pub use config::{Engine, EngineError, MAX_INSTANCES};
 pub use grants::{DirGrant, Grants};
 pub use instance::{Catalog, GuestLimits, Program, StartGuest};

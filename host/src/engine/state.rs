@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::engine::grants::Grants;
-use crate::engine::instance::{Catalog, GuestLimits, Program};
+use crate::engine::instance::{Catalog, GuestLimits, MAX_HANDLES, Program};
 use crate::engine::memory::MemoryLimiter;
 use crate::engine::stdio::GuestOutput;
 use crate::engine::work::Work;
@@ -95,7 +95,9 @@ impl WasiView for GuestState {
         let wasi = self.wasi.get_or_insert_with(|| {
             // A folder that has vanished since the node looked at it is not there for the guest either.
             let context = grants.wasi(output).unwrap_or_else(|_| WasiCtx::builder().build());
-            Box::new(Wasi { context, resources: ResourceTable::new() })
+            let mut resources = ResourceTable::new();
+            resources.set_max_capacity(MAX_HANDLES);
+            Box::new(Wasi { context, resources })
         });
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
     }

@@ -3,11 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use regrow_otp::{ExitReason, LimitExceeded, WasmTrap};
+use regrow_otp::{ExitReason, LimitExceeded, LimitKind, WasmTrap};
 use wasmtime::{Trap, WasmBacktrace};
+
+use crate::engine::config::MAX_INSTANCES;
 
 /// Frames of a backtrace that are kept.
 const MAX_FRAMES: usize = 32;
+
+/// Characters of a function's name that are kept.
+const MAX_NAME_CHARS: usize = 256;
 
 /// The longest message of a panic that is kept.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024;
@@ -49,9 +54,21 @@ pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String) -> ExitRe
         return ExitReason::Limit(*limit);
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+    // `std::process::exit` of the guest's language.
+    if let Some(wasmtime_wasi::I32Exit(status)) = error.downcast_ref() {
+        return match status {
+            0 => ExitReason::Normal,
+            status => ExitReason::error(format!("exit status {status}")),
+        };
+    }
+    // The pool of instances may be exhausted by other nodes of the same engine.
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        let (limit, allowed) = (LimitKind::Processes, u64::from(MAX_INSTANCES));
+        return ExitReason::Limit(LimitExceeded { limit, allowed, requested: allowed + 1 });
+    }
     let trap = if let Some(Panic { message, location }) = error.downcast_ref() {
-        let message = cut(message.clone());
-        WasmTrap { code: "panic".to_owned(), message, location: location.clone(), backtrace }
+        let (message, location) = (cut(message.clone()), location.clone().map(cut));
+        WasmTrap { code: "panic".to_owned(), message, location, backtrace }
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         let message = if last_error.is_empty() { trap.to_string() } else { last_error };
         WasmTrap { code: code(*trap), message, location: None, backtrace }
@@ -90,7 +107,8 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     });
     let names: Vec<String> = names.collect();
     let machinery = names.iter().rposition(|name| is_panic_machinery(name));
-    names.into_iter().skip(machinery.map_or(0, |index| index + 1)).take(MAX_FRAMES).collect()
+    let names = names.into_iter().map(|name| name.chars().take(MAX_NAME_CHARS).collect());
+    names.skip(machinery.map_or(0, |index| index + 1)).take(MAX_FRAMES).collect()
 }
 
 /// `path[0123456789abcdef]::function` without the hashes that tell crates of one name apart: linkers leave them

@@ -35,15 +35,22 @@ pub struct Manifest {
 pub enum ManifestError {
     /// The file can't be read.
     Unreadable(PathBuf, io::Error),
-    /// It is wrong; everything that is.
-    Invalid(Source, Vec<Diagnostic>),
+    /// It is wrong.
+    Invalid {
+        /// The manifest's text.
+        source: Source,
+        /// Everything that is wrong with it.
+        errors: Vec<Diagnostic>,
+        /// What could be understood, to look for more errors in what it names. Never to be started.
+        draft: Option<Box<Manifest>>,
+    },
 }
 
 impl fmt::Display for ManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(path, error) => write!(f, "{} can't be read: {error}", path.display()),
-            Self::Invalid(source, errors) => {
+            Self::Invalid { source, errors, .. } => {
                 let rendered: Vec<String> = errors.iter().map(|error| error.render(source, false)).collect();
                 f.write_str(&rendered.join("\n\n"))
             }
@@ -72,10 +79,11 @@ impl Manifest {
     /// Reads a manifest from text.
     ///
     /// # Errors
-    /// [`ManifestError::Invalid`], with every error that there is.
+    /// [`ManifestError::Invalid`], with every error that the text alone shows.
     pub fn parse(source: Source) -> Result<Self, ManifestError> {
         let errors = Errors::default();
         let (root, syntax) = DeTable::parse_recoverable(&source.text);
+        let has_syntax_errors = !syntax.is_empty();
         for error in syntax {
             let span = error.span().unwrap_or(0..0);
             errors.push(Diagnostic::new(span, "this is not TOML", error.message()));
@@ -104,13 +112,19 @@ impl Manifest {
             check_references(&components, supervisor, &errors);
             check_names(supervisor, &mut HashSet::new(), &errors);
         }
-        let errors = errors.into_sorted();
-        match (name, supervisor) {
-            (Some(name), Some(supervisor)) if errors.is_empty() => {
-                drop(root);
-                Ok(Self { name, components: components.components, supervisor, source })
-            }
-            _ => Err(ManifestError::Invalid(source, errors)),
+        let mut errors = errors.into_sorted();
+        if has_syntax_errors {
+            // What was not read is not known to be missing.
+            errors.retain(|error| !error.span.is_empty());
+        }
+        drop(root);
+        let draft = name.zip(supervisor).map(|(name, supervisor)| {
+            let components = components.components;
+            Self { name, components, supervisor, source: source.clone() }
+        });
+        match draft {
+            Some(manifest) if errors.is_empty() => Ok(manifest),
+            draft => Err(ManifestError::Invalid { source, errors, draft: draft.map(Box::new) }),
         }
     }
 

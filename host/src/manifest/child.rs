@@ -14,7 +14,7 @@ use crate::manifest::reader::{Errors, Table, Value, to_term};
 const MAX_DEPTH: usize = 64;
 
 /// Children that one `count` may make.
-const MAX_COUNT: u64 = 100_000;
+const MAX_COUNT: u64 = 10_000;
 
 /// How long a start may take unless the manifest says otherwise.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -162,15 +162,22 @@ fn read_child(value: &Value<'_>, depth: usize, errors: &Errors) -> Vec<Child> {
         Some(ChildStart::Supervisor(_)) => None,
         _ => Some(DEFAULT_START_TIMEOUT),
     });
-    if count > MAX_COUNT {
-        let message = format!("`count` is over {MAX_COUNT}");
-        errors.push(Diagnostic::new(table.span(), message, "this child"));
+    let counted = table.get("count");
+    if let Some(value) = counted.filter(|_| count > MAX_COUNT) {
+        errors.push(Diagnostic::new(
+            value.span(),
+            "`count` is out of range",
+            format!("expected a whole number from 1 to {MAX_COUNT}"),
+        ));
     }
-    let counted = table.get("count").is_some();
     table.finish();
     let (Some(id), Some(start)) = (id, start) else { return Vec::new() };
     let child = Child { id, start, restart, shutdown, significant, start_timeout };
-    if counted { (1..=count.min(MAX_COUNT)).map(|n| numbered(&child, n)).collect() } else { vec![child] }
+    if counted.is_some() {
+        (1..=count.min(MAX_COUNT)).map(|n| numbered(&child, n)).collect()
+    } else {
+        vec![child]
+    }
 }
 
 /// One of several like it: `-n` behind its id and its name.
@@ -190,7 +197,7 @@ fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {
     let entry = table.required_string("entry", "the entry of the component that it runs");
     let name = table.string("name");
     // Without arguments an entry gets the empty list: in serde's encoding that is Rust's `()`.
-    let args = table.get("args").map_or(Term::List(Vec::new()), |value| to_term(value.get_ref()));
+    let args = table.get("args").map_or(Term::List(Vec::new()), |value| to_term(value, table.errors()));
     let limits = table.table("limits").map(read_limits).unwrap_or_default();
     Some(ChildStart::Worker { component: component?, entry: entry?, name, args, limits })
 }

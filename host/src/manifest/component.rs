@@ -1,7 +1,15 @@
 //! `[components.NAME]`: where a component comes from, what it may reach and use.
 
+use std::ops::RangeInclusive;
+
 use crate::manifest::diagnostic::{Diagnostic, Located};
 use crate::manifest::reader::Table;
+
+/// From one wasm page to the 4 GiB that 32-bit addresses reach.
+const MEMORY_BYTES: RangeInclusive<u64> = 65_536..=4 << 30;
+
+/// The largest that a message may be allowed to be.
+const MAX_MESSAGE_BYTES: u64 = 1 << 30;
 
 /// A component of the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,10 +114,10 @@ fn read_dir(table: Table<'_, '_>) -> Option<Dir> {
 
 pub(super) fn read_limits(table: Table<'_, '_>) -> Limits {
     let limits = Limits {
-        memory_bytes: table.bytes("memory_bytes"),
+        memory_bytes: table.bytes("memory_bytes", MEMORY_BYTES),
         mailbox_messages: table.integer("mailbox_messages", 1),
-        mailbox_bytes: table.bytes("mailbox_bytes"),
-        message_bytes: table.bytes("message_bytes"),
+        mailbox_bytes: table.bytes("mailbox_bytes", 1..=u64::MAX),
+        message_bytes: table.bytes("message_bytes", 1..=MAX_MESSAGE_BYTES),
         links: table.integer("links", 0),
         monitors: table.integer("monitors", 0),
         timers: table.integer("timers", 0),

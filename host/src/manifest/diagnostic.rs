@@ -58,11 +58,22 @@ impl Diagnostic {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// Errors in the order of the text, each once.
+    pub fn sorted(mut errors: Vec<Self>) -> Vec<Self> {
+        errors.sort_by(|a, b| {
+            let key = |error: &Self| (error.span.start, error.span.end);
+            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+        });
+        errors.dedup();
+        errors
+    }
+
     /// The error with the lines that it is about, for people.
     pub fn render(&self, source: &Source, color: bool) -> String {
         let path = source.path.to_string_lossy();
         let end = source.text.len();
-        let span = self.span.start.min(end)..self.span.end.clamp(self.span.start.min(end), end);
+        let start = source.text.floor_char_boundary(self.span.start.min(end));
+        let span = start..source.text.ceil_char_boundary(self.span.end.clamp(start, end));
         let snippet = Snippet::source(source.text.as_str())
             .path(path.as_ref())
             .annotation(AnnotationKind::Primary.span(span).label(self.label.as_str()));

@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use regrow_term::Term;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::manifest::diagnostic::{Diagnostic, Located, Span};
 
@@ -22,11 +23,9 @@ impl Errors {
         self.0.borrow_mut().push(diagnostic);
     }
 
-    /// All errors, in the order of the text.
+    /// All errors, in the order of the text, each once.
     pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
-        let mut errors = self.0.into_inner();
-        errors.sort_by_key(|error| (error.span.start, error.span.end));
-        errors
+        Diagnostic::sorted(self.0.into_inner())
     }
 
     fn wrong_type(&self, value: &Value<'_>, key: &str, expected: &str) {
@@ -142,19 +141,32 @@ impl<'a, 't> Table<'a, 't> {
         number
     }
 
-    /// A number of bytes, as a whole number or as text with a unit (`"64 MiB"`).
-    pub(super) fn bytes(&self, key: &'static str) -> Option<u64> {
+    /// A number of bytes within `range`, as a whole number or as text with a unit (`"64 MiB"`).
+    pub(super) fn bytes(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = self.get(key)?;
-        let Some(text) = value.get_ref().as_str() else { return self.integer(key, 0) };
-        let bytes = parse_bytes(text);
-        if bytes.is_none() {
+        let bytes = match value.get_ref().as_str() {
+            None => self.integer(key, 0)?,
+            Some(text) => match parse_bytes(text) {
+                Some(bytes) => bytes,
+                None => {
+                    self.errors.push(Diagnostic::new(
+                        value.span(),
+                        format!("`{key}` is no number of bytes"),
+                        "expected a number, or text as \"64 MiB\" (B, KiB, MiB, GiB)",
+                    ));
+                    return None;
+                }
+            },
+        };
+        if !range.contains(&bytes) {
             self.errors.push(Diagnostic::new(
                 value.span(),
-                format!("`{key}` is no number of bytes"),
-                "expected a number, or text as \"64 MiB\" (B, KiB, MiB, GiB)",
+                format!("`{key}` is out of range"),
+                format!("expected from {} to {} bytes", range.start(), range.end()),
             ));
+            return None;
         }
-        bytes
+        Some(bytes)
     }
 
     /// Milliseconds, or `"infinity"` as none.
@@ -239,22 +251,32 @@ impl<'a, 't> Table<'a, 't> {
     }
 }
 
-/// A TOML value as a term. Dates become text.
-pub(super) fn to_term(value: &DeValue<'_>) -> Term {
-    match value {
+/// A TOML value as a term. Dates become text; integers beyond 64 bits are errors.
+pub(super) fn to_term(value: &Value<'_>, errors: &Errors) -> Term {
+    match value.get_ref() {
         DeValue::String(text) => Term::text(text),
         DeValue::Integer(integer) => {
             let digits = integer.as_str().replace('_', "");
-            Term::Integer(i128::from_str_radix(&digits, integer.radix()).unwrap_or_default())
+            let number = i128::from_str_radix(&digits, integer.radix()).ok();
+            let fits = |number: &i128| i64::try_from(*number).is_ok() || u64::try_from(*number).is_ok();
+            number.filter(fits).map(Term::Integer).unwrap_or_else(|| {
+                errors.push(Diagnostic::new(
+                    value.span(),
+                    "this number is out of range",
+                    format!("expected a whole number from {} to {}", i64::MIN, u64::MAX),
+                ));
+                Term::Null
+            })
         }
         DeValue::Float(float) => Term::Float(float.as_str().replace('_', "").parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(boolean) => Term::Bool(*boolean),
         DeValue::Datetime(datetime) => Term::Text(datetime.to_string()),
-        DeValue::Array(items) => Term::List(items.iter().map(|item| to_term(item.get_ref())).collect()),
+        DeValue::Array(items) => Term::List(items.iter().map(|item| to_term(item, errors)).collect()),
         DeValue::Table(table) => {
-            let pairs =
-                table.iter().map(|(key, value)| (Term::text(key.get_ref()), to_term(value.get_ref())));
-            Term::Map(pairs.collect())
+            let pair = |(key, value): (&Spanned<DeString<'_>>, &Value<'_>)| {
+                (Term::text(key.get_ref()), to_term(value, errors))
+            };
+            Term::Map(table.iter().map(pair).collect())
         }
     }
 }

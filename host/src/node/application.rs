@@ -19,7 +19,7 @@ use crate::observe::Logger;
 /// An application that can be started.
 pub struct Application {
     manifest: Manifest,
-    components: Vec<(Component, PathBuf, u64)>,
+    components: Loaded,
 }
 
 /// Why an application can't be started.
@@ -56,22 +56,25 @@ impl Application {
         engine: &Engine,
         say: &dyn Fn(&str),
     ) -> Result<Self, ApplicationError> {
-        let mut errors = check_folders(&manifest);
-        let files = build(&manifest, &mut errors, say)?;
-        let mut components = Vec::new();
-        for (spec, file) in manifest.components.iter().zip(files) {
-            let Some(file) = file else { continue };
-            match load(engine, spec, &file).await {
-                Ok((component, size)) => components.push((component, file, size)),
-                Err(error) => errors.push(error),
-            }
-        }
-        check_entries(&manifest.supervisor, &components, &mut errors);
+        let (components, errors) = load_components(&manifest, engine, say).await?;
         if errors.is_empty() {
             return Ok(Self { manifest, components });
         }
-        errors.sort_by_key(|error| (error.span.start, error.span.end));
-        Err(ApplicationError::Invalid(manifest.source, errors))
+        Err(ApplicationError::Invalid(manifest.source, Diagnostic::sorted(errors)))
+    }
+
+    /// Looks for more errors in what a manifest names that is wrong itself; all of them together.
+    ///
+    /// # Errors
+    /// [`ApplicationError::Build`]
+    pub async fn check_draft(
+        draft: &Manifest,
+        known: Vec<Diagnostic>,
+        engine: &Engine,
+        say: &dyn Fn(&str),
+    ) -> Result<Vec<Diagnostic>, ApplicationError> {
+        let (_, more) = load_components(draft, engine, say).await?;
+        Ok(Diagnostic::sorted(known.into_iter().chain(more).collect()))
     }
 
     /// The application's name.
@@ -112,6 +115,28 @@ impl Application {
         let catalog = Arc::new(Catalog::new(programs.collect(), logger));
         supervisor_spec(&self.manifest.supervisor, &self.manifest.name.value, &catalog)
     }
+}
+
+type Loaded = Vec<(Component, PathBuf, u64)>;
+
+/// Compiles and loads the components, and checks the tree against them.
+async fn load_components(
+    manifest: &Manifest,
+    engine: &Engine,
+    say: &dyn Fn(&str),
+) -> Result<(Loaded, Vec<Diagnostic>), ApplicationError> {
+    let mut errors = check_folders(manifest);
+    let files = build(manifest, &mut errors, say)?;
+    let mut components = Vec::new();
+    for (spec, file) in manifest.components.iter().zip(files) {
+        let Some(file) = file else { continue };
+        match load(engine, spec, &file).await {
+            Ok((component, size)) => components.push((component, file, size)),
+            Err(error) => errors.push(error),
+        }
+    }
+    check_entries(&manifest.supervisor, &components, &mut errors);
+    Ok((components, errors))
 }
 
 /// The wasm file of each component, in order; none where an error says why.

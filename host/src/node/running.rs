@@ -7,13 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context as _;
 use rand::Rng as _;
 use regrow_otp::{
-    Event, EventSink, ExitReason, Pid, RandomSource, ReportKind, Runtime, RuntimeConfig, Surroundings,
-    SystemClock, Workers,
+    Event, EventSink, ExitReason, Pid, ProcessKind, RandomSource, ReportKind, Runtime, RuntimeConfig,
+    Surroundings, SystemClock, Workers,
 };
 use tokio::sync::watch;
 
+use crate::engine::MAX_INSTANCES;
 use crate::node::application::Application;
 use crate::observe::{Logger, Reporter};
+
+/// Live processes, unless the options say otherwise: what the engine has room for.
+const MAX_PROCESSES: u64 = MAX_INSTANCES as u64;
 
 /// How a node is run.
 pub struct NodeOptions {
@@ -31,7 +35,7 @@ impl NodeOptions {
     /// One worker for each core, and a log.
     pub fn new(logger: Logger) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Self { workers, max_processes: 1_000_000, logger, events: None }
+        Self { workers, max_processes: MAX_PROCESSES, logger, events: None }
     }
 }
 
@@ -40,7 +44,9 @@ impl NodeOptions {
 pub enum Outcome {
     /// In order: it was told to stop, or a significant child had finished.
     Stopped,
-    /// Its root could not start, gave up, or was killed.
+    /// Its root gave up: too many restarts.
+    GaveUp,
+    /// Its root could not start, or was killed.
     Failed(ExitReason),
 }
 
@@ -164,10 +170,14 @@ impl EventSink for RootWatch {
                     self.gave_up.store(true, Ordering::SeqCst);
                 }
             }
-            Event::Exited(exited) if exited.identity.parent.is_none() => {
-                let in_order = exited.reason == ExitReason::Shutdown && !self.gave_up.load(Ordering::SeqCst);
-                let outcome =
-                    if in_order { Outcome::Stopped } else { Outcome::Failed(exited.reason.clone()) };
+            Event::Exited(exited)
+                if exited.identity.kind == ProcessKind::Supervisor && exited.identity.parent.is_none() =>
+            {
+                let outcome = match &exited.reason {
+                    ExitReason::Shutdown if self.gave_up.load(Ordering::SeqCst) => Outcome::GaveUp,
+                    ExitReason::Shutdown => Outcome::Stopped,
+                    reason => Outcome::Failed(reason.clone()),
+                };
                 self.sender.send_replace(Some(outcome));
             }
             _ => {}

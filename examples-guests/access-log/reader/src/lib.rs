@@ -7,6 +7,7 @@
 
 mod lines;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
@@ -71,8 +72,7 @@ impl GenServer for Reader {
         {
             return CallResult::StopNoReply(reason);
         }
-        self.idle.push_back(from);
-        match self.hand_out() {
+        match self.wait_for_work(from).and_then(|()| self.hand_out()) {
             Ok(()) => CallResult::NoReply,
             Err(reason) => CallResult::StopNoReply(reason),
         }
@@ -88,6 +88,15 @@ impl GenServer for Reader {
 }
 
 impl Reader {
+    /// A parser asks. From now on its end is known.
+    fn wait_for_work(&mut self, from: ReplyTo) -> Result<(), ExitReason> {
+        if let Entry::Vacant(new) = self.parsers.entry(from.pid()) {
+            new.insert(Parser { monitor: process::monitor(from.pid())?, batch: None });
+        }
+        self.idle.push_back(from);
+        Ok(())
+    }
+
     /// A parser brings the counts of its batch: from now on the batch is done.
     fn accept(&mut self, parser: Pid, done: BatchCounts) -> Result<(), ExitReason> {
         let Some(parser) = self.parsers.get_mut(&parser) else { return Ok(()) };
@@ -105,8 +114,8 @@ impl Reader {
         let Some(batch) = self.parsers.remove(&pid).and_then(|parser| parser.batch) else { return Ok(()) };
         let mut lines = batch.lines.split_inclusive(|byte| *byte == b'\n');
         if let (Some(line), None) = (lines.next(), lines.next()) {
-            // Killed from outside, the line is innocent.
-            if *reason == ExitReason::Killed || reason.is_clean() {
+            // Killed from outside, or dead before it had the line: the line is innocent.
+            if matches!(reason, ExitReason::Killed | ExitReason::NoProc) || reason.is_clean() {
                 self.again.push_back(batch);
                 return Ok(());
             }
@@ -133,11 +142,9 @@ impl Reader {
                 self.idle.push_front(from);
                 break;
             };
-            let parser = match self.parsers.entry(from.pid()) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(new) => {
-                    new.insert(Parser { monitor: process::monitor(from.pid())?, batch: None })
-                }
+            let Some(parser) = self.parsers.get_mut(&from.pid()) else {
+                self.again.push_front(batch);
+                continue;
             };
             parser.batch = Some(batch.clone());
             mailbox::reply(from, &Work::Batch(batch))?;

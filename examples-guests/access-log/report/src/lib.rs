@@ -69,7 +69,8 @@ struct ReporterConfig {
 fn reporter(config: ReporterConfig) -> Result<(), ExitReason> {
     let aggregator: ServerRef<Aggregator> = ServerRef::new(AGGREGATOR);
     loop {
-        let totals = aggregator.call(&Progress)?;
+        // Without a timeout: on a busy machine there is no hurry, and the aggregator's end is known at once.
+        let totals = aggregator.call_timeout(&Progress, None)?;
         if totals.finished {
             print!("{}", table::summary(&totals));
             return Ok(());

@@ -33,6 +33,7 @@ fn write_summary(out: &mut String, totals: &Totals) -> fmt::Result {
     }
     writeln!(out, "\nTOP PATHS")?;
     for (path, count) in top(&counts.paths) {
+        let path: String = path.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
         writeln!(out, "  {:>12}  {path}", grouped(count))?;
     }
     writeln!(out, "\nREQUESTS PER MINUTE")?;

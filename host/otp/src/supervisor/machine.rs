@@ -415,8 +415,7 @@ impl Machine {
         }
         if fate != Fate::Restart && significant {
             let others = self.children.values();
-            let running =
-                others.filter(|c| c.spec.significant && c.status != Status::Stopped).count();
+            let running = others.filter(|c| c.spec.significant && c.status != Status::Stopped).count();
             if ends_supervisor(self.flags.auto_shutdown, running > 0) {
                 self.actions.push(Action::Report(ReportKind::AutoShutdown { child: id }));
                 self.stop_all(ExitReason::Shutdown, false);

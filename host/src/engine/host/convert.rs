@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use regrow_otp as otp;
-use regrow_otp::{MAX_REASON_BYTES, RegisterError};
+use regrow_otp::{MAX_NAME_BYTES, MAX_REASON_BYTES, RegisterError};
 use regrow_term::{Term, decode, encode};
 
 use crate::engine::bindings::regrow::otp::types as wit;
@@ -145,10 +145,27 @@ pub(in crate::engine) fn exit_reason_from_guest(reason: wit::ExitReason) -> otp:
         wit::ExitReason::Killed => Reason::Killed,
         wit::ExitReason::Noproc => Reason::NoProc,
         wit::ExitReason::Noconnection => Reason::NoConnection,
-        wit::ExitReason::Trap(trap) => Reason::error(format!("{}: {}", trap.code, trap.message)),
-        wit::ExitReason::Limit(limit) => Reason::error(format!("limit: {}", limit.which)),
+        wit::ExitReason::Trap(trap) => Reason::error(cut(format!("{}: {}", trap.code, trap.message))),
+        wit::ExitReason::Limit(limit) => Reason::error(cut(format!("limit: {}", limit.which))),
         wit::ExitReason::Error(bytes) => Reason::Error(term_from_guest(&bytes)),
         wit::ExitReason::Other(bytes) => Reason::Other(term_from_guest(&bytes)),
+    }
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+    text
+}
+
+/// The longest text that a guest's claim of a trap may give a reason.
+const MAX_TEXT_BYTES: usize = 8 << 10;
+
+/// A name that a guest sends to, monitors or starts a timer for: one that is too long to be registered is
+/// nobody's, and is not kept.
+pub(super) fn destination(destination: wit::Destination) -> otp::Destination {
+    match destination {
+        wit::Destination::Name(name) if name.len() > MAX_NAME_BYTES => otp::Destination::Name(String::new()),
+        other => other.into(),
     }
 }
 

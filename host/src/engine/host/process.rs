@@ -8,7 +8,7 @@ use crate::engine::bindings::regrow::otp::process::{
     Flag, Host, InitResult, SpawnOptions as WitOptions, Spawned, Started,
 };
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{exit_reason_from_guest, milliseconds, payload_bytes};
+use crate::engine::host::convert::{destination, exit_reason_from_guest, milliseconds, payload_bytes};
 use crate::engine::instance::StartGuest;
 use crate::engine::state::GuestState;
 use crate::engine::trap::{Exit, Panic};
@@ -56,10 +56,9 @@ impl GuestState {
     }
 
     /// Whether the guest may exit, kill or link that process.
-    fn may_signal(&self, pid: Pid) -> Outcome<()> {
+    pub(super) fn may_signal(&self, pid: Pid) -> Outcome<()> {
         let owner = self.owner()?;
-        let supervisor_safe = owner.context.may_signal(pid);
-        match supervisor_safe {
+        match owner.context.may_signal(pid) {
             Err(_) if owner.program.grants.signal && !owner.context.is_supervisor(pid) => Ok(Ok(())),
             checked => Ok(checked.map_err(Into::into)),
         }
@@ -167,7 +166,7 @@ impl Host for GuestState {
 
     async fn monitor(&mut self, object: wit::Destination) -> Outcome<u64> {
         let context = self.charge(0).await?;
-        Ok(context.monitor(object.into()).map(|reference| reference.0).map_err(Into::into))
+        Ok(context.monitor(destination(object)).map(|reference| reference.0).map_err(Into::into))
     }
 
     async fn demonitor(&mut self, monitor: u64, flush: bool) -> wasmtime::Result<bool> {

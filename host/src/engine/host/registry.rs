@@ -8,8 +8,8 @@ impl Host for GuestState {
     async fn register(&mut self, name: String, pid: wit::Pid) -> wasmtime::Result<Result<(), wit::Error>> {
         let context = self.charge(name.len()).await?;
         let pid = pid.into();
-        if let Err(error) = context.may_signal(pid) {
-            return Ok(Err(error.into()));
+        if let Err(error) = self.may_signal(pid)? {
+            return Ok(Err(error));
         }
         Ok(context.register(&name, pid).map_err(Into::into))
     }
@@ -19,8 +19,8 @@ impl Host for GuestState {
         let Some(owner) = context.runtime().whereis(&name) else {
             return Ok(Err(wit::Error::BadArgument(format!("nobody is registered as {name:?}"))));
         };
-        if let Err(error) = context.may_signal(owner) {
-            return Ok(Err(error.into()));
+        if let Err(error) = self.may_signal(owner)? {
+            return Ok(Err(error));
         }
         context.unregister(&name);
         Ok(Ok(()))

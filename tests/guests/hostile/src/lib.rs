@@ -1,6 +1,7 @@
 //! Guests that mean harm, and a victim that answers calls beside them.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use regrow_sdk::{ExitReason, mailbox};
 
@@ -24,10 +25,13 @@ fn recursion(_: ()) {
     black_box(recurse(1));
 }
 
-#[expect(unconditional_recursion, reason = "that is the attack")]
+/// Nothing of a call is in memory, so that the stack of the engine ends before that of the language.
 fn recurse(depth: u64) -> u64 {
-    let frame = black_box([depth; 8]);
-    recurse(depth + 1) + frame[0]
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    if CALLS.fetch_add(depth, Ordering::Relaxed) == u64::MAX {
+        return 0;
+    }
+    recurse(depth | 1).rotate_left(1) ^ depth
 }
 
 /// Takes all the memory that it can get, and touches it.
