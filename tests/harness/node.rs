@@ -65,7 +65,8 @@ impl Events {
     }
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
+/// Runs a future of the host's to its end.
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap_or_else(|error| panic!("{error}")).block_on(future)
 }
@@ -152,15 +153,21 @@ impl TestNode {
 
     /// The child that has `name`; waits until one has been started.
     pub fn await_name(&self, name: &str) -> Pid {
-        self.await_started(|pid| self.node.runtime().whereis(name) == Some(pid))
+        self.await_started(|_, pid| self.node.runtime().whereis(name) == Some(pid))
             .unwrap_or_else(|| panic!("nobody is {name:?}; the log:\n{}", self.log()))
     }
 
-    fn await_started(&self, is_it: impl Fn(Pid) -> bool) -> Option<Pid> {
+    /// The child that its supervisor calls `id`; waits until it has been started.
+    pub fn await_child(&self, id: &str) -> Pid {
+        self.await_started(|child, _| child == id)
+            .unwrap_or_else(|| panic!("there is no child {id:?}; the log:\n{}", self.log()))
+    }
+
+    fn await_started(&self, is_it: impl Fn(&str, Pid) -> bool) -> Option<Pid> {
         self.events.wait(|event| match event {
-            Event::Supervisor(SupervisorReport { kind: ReportKind::ChildStarted { pid, .. }, .. }) => {
-                Some(*pid).filter(|pid| is_it(*pid))
-            }
+            Event::Supervisor(SupervisorReport {
+                kind: ReportKind::ChildStarted { child, pid, .. }, ..
+            }) => Some(*pid).filter(|pid| is_it(child, *pid)),
             _ => None,
         })
     }
@@ -181,7 +188,7 @@ impl TestNode {
 
     /// Waits until somebody else than `old` has `name`.
     pub fn await_successor(&self, name: &str, old: Pid) -> Pid {
-        let found = self.await_started(|pid| pid != old && self.node.runtime().whereis(name) == Some(pid));
+        let found = self.await_started(|_, pid| pid != old && self.node.runtime().whereis(name) == Some(pid));
         found.unwrap_or_else(|| panic!("nobody succeeds {old} as {name:?}; the log:\n{}", self.log()))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use regrow_otp::{ExitReason, LimitKind, Pid};
-use regrow_tests::{Guest, TestNode, engine};
+use regrow_tests::{Guest, TestNode, block_on, engine};
 
 /// One attack at a time: they measure the memory of the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -122,8 +122,7 @@ fn a_memory_bomb_ends_at_its_limit() {
 fn every_attack_has_a_test() {
     let tested = ["endless-loop", "endless-calls", "recursion", "memory-bomb", "victim"];
     let bytes = std::fs::read(Guest::Hostile.file()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let component = runtime.block_on(engine().load("hostile", &bytes)).unwrap();
+    let component = block_on(engine().load("hostile", &bytes)).unwrap();
     let entries: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(entries, tested);
 }

@@ -88,7 +88,8 @@ fn the_totals_are_those_of_another_language() {
 fn every_line_is_counted_once_while_its_processes_are_killed() {
     let folder = tempfile::tempdir().unwrap();
     let node = start(folder.path(), 30_000);
-    node.await_name("reader");
+    // Until it runs as a whole, a kill would be a start that failed.
+    node.await_child("reporter");
     // Whoever is there is killed, again and again: parsers mostly, the others now and then.
     let runtime = node.node().runtime().clone();
     let victims = |entry: &str| {

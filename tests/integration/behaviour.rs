@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use regrow_otp::ExitReason;
-use regrow_tests::{Guest, TestNode, engine};
+use regrow_tests::{Guest, TestNode, block_on, engine};
 
 fn passes(entry: &str, argument: &str, component: &str) -> String {
     let (reason, log) = TestNode::run_entry(entry, argument, component);
@@ -96,8 +96,7 @@ fn crashes_name_the_function() {
 #[test]
 fn every_entry_has_a_test() {
     let bytes = std::fs::read(Guest::Behaviour.file()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let component = runtime.block_on(engine().load("behaviour", &bytes)).unwrap();
+    let component = block_on(engine().load("behaviour", &bytes)).unwrap();
     let entries: BTreeSet<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
     let entries: BTreeSet<&str> = entries.into_iter().filter(|name| !name.starts_with("helper-")).collect();
     let tested: BTreeSet<&str> = PLAIN.iter().chain(OTHERS).copied().collect();

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use regrow::engine::LoadError;
 use regrow::manifest::{Manifest, Source};
 use regrow::node::Application;
-use regrow_tests::{Guest, engine};
+use regrow_tests::{Guest, block_on, engine};
 
 fn load(bytes: &[u8]) -> LoadError {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    match runtime.block_on(engine().load("bad", bytes)) {
+    match block_on(engine().load("bad", bytes)) {
         Ok(_) => panic!("it is refused"),
         Err(error) => error,
     }
@@ -45,8 +44,7 @@ fn check(manifest: &str) -> String {
     let text = manifest.replace("BEHAVIOUR", &path(Guest::Behaviour));
     let source = Source { path: PathBuf::from("test.toml"), text };
     let manifest = Manifest::parse(source).unwrap_or_else(|error| panic!("{error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    match runtime.block_on(Application::load(manifest, engine(), &|_| {})) {
+    match block_on(Application::load(manifest, engine(), &|_| {})) {
         Ok(_) => panic!("it is refused"),
         Err(error) => error.to_string(),
     }

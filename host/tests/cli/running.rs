@@ -1,0 +1,98 @@
+//! `regrow run`, `check` and `build` on the examples; signals.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use crate::{example, regrow, stderr, stdout};
+
+#[test]
+fn hello_runs_and_ends_by_itself() {
+    let output = regrow().arg("run").arg(example("hello")).output().unwrap();
+    let log = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(log.contains("Hello, world!"), "{log}");
+}
+
+#[test]
+fn a_counter_crashes_and_regrows() {
+    let output = regrow().args(["run", "--log", "info"]).arg(example("counter")).output().unwrap();
+    let log = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(log.contains("a counter never goes below zero"), "{log}");
+    assert!(log.contains("restarted (restart 1)"), "{log}");
+    assert!(log.contains("the counter says 0 after its crash"), "{log}");
+}
+
+#[test]
+fn check_and_build_start_nothing() {
+    let output = regrow().arg("check").arg(example("counter")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "counter: good: 1 components (counter), 1 supervisors, 2 workers\n");
+    let output = regrow().arg("build").arg(example("counter")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("counter, client"), "{}", stdout(&output));
+    assert!(!stderr(&output).contains("the counter says"));
+}
+
+#[test]
+fn a_wrong_command_line_is_told_from_a_wrong_manifest() {
+    assert_eq!(regrow().arg("dance").output().unwrap().status.code(), Some(2));
+    assert_eq!(regrow().args(["run", "--workers", "0"]).output().unwrap().status.code(), Some(2));
+    let help = regrow().arg("--help").output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("Exit codes:"));
+}
+
+/// An application that runs until it is told to stop; the log up to there.
+fn start(shutdown: &str, entry: &str) -> (Child, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = example("counter");
+    let manifest = format!(
+        r#"
+        [application]
+        name = "app"
+        [components.counter]
+        path = {path:?}
+        [supervisor]
+        [[supervisor.children]]
+        id = "{entry}"
+        component = "counter"
+        entry = "{entry}"
+        args = 0
+        {shutdown}
+        "#
+    );
+    std::fs::write(folder.path().join("regrow.toml"), manifest).unwrap();
+    let mut command = regrow();
+    command.args(["run", "--log", "debug"]).arg(folder.path()).stderr(Stdio::piped());
+    (command.spawn().unwrap(), folder)
+}
+
+fn wait_for(child: &mut Child, text: &str) -> BufReader<std::process::ChildStderr> {
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended before it said {text:?}");
+    }
+    lines
+}
+
+fn signal(child: &Child, name: &str) {
+    let killed =
+        std::process::Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
+    assert!(killed.unwrap().success());
+}
+
+#[test]
+fn sigint_and_sigterm_stop_the_tree_in_order() {
+    for name in ["INT", "TERM"] {
+        let (mut child, _folder) = start("", "counter");
+        let mut log = wait_for(&mut child, "counter started");
+        signal(&child, name);
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut log, &mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+        assert!(rest.contains("stopping app"), "{rest}");
+    }
+}
