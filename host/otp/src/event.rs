@@ -49,6 +49,8 @@ pub struct Exited {
     pub label: Option<String>,
     /// Why it ended.
     pub reason: ExitReason,
+    /// Who sent the exit signal that ended it, if one did: then the reason is not its own fault.
+    pub ended_by: Option<Pid>,
     /// What it received last.
     pub last_received: Option<LastReceived>,
     /// Messages that it had not received.

@@ -83,10 +83,14 @@ impl Manifest {
     pub fn parse(source: Source) -> Result<Self, ManifestError> {
         let errors = Errors::default();
         let (root, syntax) = DeTable::parse_recoverable(&source.text);
-        let has_syntax_errors = !syntax.is_empty();
-        for error in syntax {
-            let span = error.span().unwrap_or(0..0);
-            errors.push(Diagnostic::new(span, "this is not TOML", error.message()));
+        if !syntax.is_empty() {
+            // What could be read of such a text says little about what was meant.
+            let errors = syntax.iter().map(|error| {
+                Diagnostic::new(error.span().unwrap_or(0..0), "this is not TOML", error.message())
+            });
+            let errors = Diagnostic::sorted(errors.collect());
+            drop((root, syntax));
+            return Err(ManifestError::Invalid { source, errors, draft: None });
         }
         let table = Table::new(root.get_ref(), 0..0, &errors);
         let name = match table.table("application") {
@@ -112,11 +116,7 @@ impl Manifest {
             check_references(&components, supervisor, &errors);
             check_names(supervisor, &mut HashSet::new(), &errors);
         }
-        let mut errors = errors.into_sorted();
-        if has_syntax_errors {
-            // What was not read is not known to be missing.
-            errors.retain(|error| !error.span.is_empty());
-        }
+        let errors = errors.into_sorted();
         drop(root);
         let draft = name.zip(supervisor).map(|(name, supervisor)| {
             let components = components.components;

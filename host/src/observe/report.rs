@@ -123,6 +123,17 @@ impl Reporter {
     }
 
     fn crash(&self, state: &mut State, exited: &Exited, outcome: &str) {
+        if let Some(sender) = exited.ended_by {
+            // The report of what happened is that of the process where it began.
+            let level = if exited.identity.parent.is_some_and(|parent| state.supervisors.contains(&parent)) {
+                Level::Warning
+            } else {
+                Level::Debug
+            };
+            let ended = format!("ended by an exit signal of {sender}: {}; {outcome}", exited.reason);
+            self.logger.write(level, title(exited), ended);
+            return;
+        }
         let kind = kind_of(exited);
         let burst = state.bursts.entry(kind.clone()).or_insert_with(Burst::new);
         if burst.start.elapsed() > BURST_PERIOD {
@@ -192,6 +203,10 @@ fn kind_of(exited: &Exited) -> String {
     let component = exited.identity.component.as_deref().unwrap_or("host");
     let entry = exited.identity.entry.as_deref().unwrap_or("process");
     let reason = match &exited.reason {
+        // Two panics in different places are two kinds.
+        ExitReason::Trap(trap) => {
+            format!("{} at {}", exited.reason, trap.location.as_deref().unwrap_or("?"))
+        }
         ExitReason::Error(_) => "error".to_owned(),
         ExitReason::Other(_) => "other".to_owned(),
         reason => reason.to_string(),
@@ -222,6 +237,8 @@ fn describe(decision: &Decision) -> String {
 fn render(exited: &Exited, outcome: &str) -> String {
     let mut text = format!("crashed: {}", exited.reason);
     let mut field = |name: &str, value: String| {
+        // What a guest said can't pass for another field.
+        let value = value.replace('\n', &format!("\n{:<14}", ""));
         let _ = write!(text, "\n{name:<14}{value}");
     };
     match &exited.reason {

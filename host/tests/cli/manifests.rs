@@ -167,11 +167,6 @@ fn each_error_has_its_place_and_its_text() {
             "16:6: two children have the id \"a\" (the second one)",
         ),
         (
-            "[supervisor]",
-            "[supervisor]\nchildren = 5\n[ignored]",
-            "9:12: `children` has the wrong type (expected a list, found integer)",
-        ),
-        (
             "[components.worker]",
             "[components.worker",
             "5:19: this is not TOML (unclosed table, expected `]`)",

@@ -30,6 +30,7 @@ impl Inner {
             name,
             label: state.label.take(),
             reason: reason.clone(),
+            ended_by: state.ended_by,
             last_received: state.last_received,
             messages_left: state.mailbox.len(),
             reductions: process.meter.reductions.load(std::sync::atomic::Ordering::Relaxed),

@@ -20,6 +20,8 @@ pub(crate) struct State {
     pub(crate) monitors: Monitors,
     /// Set once, by the first fatal signal or by the process itself (rule P9).
     pub(crate) exiting: Option<ExitReason>,
+    /// Who sent the fatal signal, if it was one.
+    pub(crate) ended_by: Option<Pid>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) label: Option<String>,
     pub(crate) last_received: Option<LastReceived>,
@@ -72,6 +74,7 @@ impl State {
             links: Links::default(),
             monitors: Monitors::default(),
             exiting: None,
+            ended_by: None,
             waiting: None,
             label: None,
             last_received: None,
@@ -113,7 +116,10 @@ impl State {
 
     fn decided(&mut self, decision: ExitDecision, from: Pid, reason: ExitReason) {
         match decision {
-            ExitDecision::Die(reason) => self.exiting = Some(reason),
+            ExitDecision::Die(reason) => {
+                self.exiting = Some(reason);
+                self.ended_by = Some(from);
+            }
             ExitDecision::Deliver => self.mailbox.push(Received::Exit { from, reason }),
             ExitDecision::Drop => {}
         }
