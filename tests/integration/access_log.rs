@@ -1,7 +1,7 @@
 //! The example that analyses an access log: its totals are those that another language computes, whatever
 //! happens to its processes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn start(folder: &Path, lines: u64) -> TestNode {
         .replace("lines = 1_000_000, poison_per_mille = 1", &format!("lines = {lines}, poison_per_mille = 5"))
         .replace("auto_shutdown = \"any_significant\"", "intensity = 1000")
         .replace("significant = true", "");
-    let manifest = Manifest::parse(Source { path: PathBuf::from(path), text }).unwrap();
+    let manifest = Manifest::parse(Source { path, text }).unwrap();
     TestNode::start_manifest(manifest, 2).unwrap()
 }
 

@@ -27,6 +27,7 @@ pub(crate) enum PushError {
 
 impl Inbox {
     /// Appends a signal. Only messages can be refused for want of room.
+    #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
     pub(crate) fn push(&mut self, signal: Signal, limits: &Limits) -> Result<(), PushError> {
         if self.closed {
             return Err(PushError::Closed(signal));

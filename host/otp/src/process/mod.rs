@@ -85,6 +85,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Puts a signal into the inbox and sees to it that the process is polled.
+    #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
     pub(crate) fn push(self: &Arc<Self>, signal: Signal) -> Result<(), PushError> {
         self.inbox.lock().push(signal, &self.limits)?;
         self.scheduler.wake(self);
