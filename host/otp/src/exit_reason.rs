@@ -55,6 +55,15 @@ impl ExitReason {
         }
     }
 
+    /// Roughly what this takes of memory, in bytes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::ShutdownWith(term) | Self::Error(term) | Self::Other(term) => term.weight(),
+            Self::Trap(trap) => trap.message.len() + trap.backtrace.iter().map(String::len).sum::<usize>(),
+            _ => 0,
+        }
+    }
+
     /// Whether supervisors and logs take this for an orderly end: `normal`, `shutdown`, `{shutdown, _}`.
     /// Links only know `normal` and everything else.
     pub fn is_clean(&self) -> bool {

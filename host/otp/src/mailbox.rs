@@ -128,6 +128,15 @@ impl Received {
         }
     }
 
+    /// What this takes of memory beside its entry, in bytes.
+    pub(crate) fn weight(&self) -> u64 {
+        let bytes = match self {
+            Self::Down { reason, .. } | Self::Exit { reason, .. } => reason.weight(),
+            _ => self.payload_len(),
+        };
+        bytes as u64
+    }
+
     /// The reference that this answers, if it answers one.
     pub fn answers(&self) -> Option<Reference> {
         match self {
@@ -155,11 +164,19 @@ struct Entry {
     received: Received,
 }
 
+/// What the host made and the process has not received: messages are counted by the inbox.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+}
+
 /// What has arrived, oldest first. Removal keeps the others' order (rule P50).
 #[derive(Default)]
 pub(crate) struct Mailbox {
     entries: VecDeque<Entry>,
     next_sequence: u64,
+    signals: Waiting,
     /// The sequence number of the first entry that the selective receive has not looked at.
     cursor: u64,
     /// The sequence number of the entry that it looked at last.
@@ -177,14 +194,24 @@ impl Mailbox {
         Mark(self.next_sequence)
     }
 
+    /// What the host made and the process has not received.
+    pub(crate) fn signals(&self) -> Waiting {
+        self.signals
+    }
+
     pub(crate) fn push(&mut self, received: Received) {
+        if !matches!(received, Received::Message(_)) {
+            self.signals.count += 1;
+            self.signals.bytes += received.weight();
+        }
         self.entries.push_back(Entry { sequence: self.next_sequence, received });
         self.next_sequence += 1;
     }
 
     /// Removes the oldest entry.
     pub(crate) fn pop(&mut self) -> Option<Received> {
-        self.entries.pop_front().map(|entry| entry.received)
+        let entry = self.entries.pop_front();
+        self.removed(entry)
     }
 
     /// Puts the cursor before the oldest entry and fixes when the receive gives up.
@@ -220,16 +247,24 @@ impl Mailbox {
     pub(crate) fn take_answer(&mut self, reference: Reference, mark: Mark) -> Result<Received, Mark> {
         let first = self.index_from(mark.0);
         let found = self.entries.range(first..).position(|entry| entry.received.answers() == Some(reference));
-        found
-            .and_then(|offset| self.entries.remove(first + offset))
-            .map(|entry| entry.received)
-            .ok_or(Mark(self.next_sequence))
+        let entry = found.and_then(|offset| self.entries.remove(first + offset));
+        self.removed(entry).ok_or(Mark(self.next_sequence))
     }
 
     /// Removes the first entry that `matches`, wherever the cursor is.
     pub(crate) fn take_first(&mut self, mut matches: impl FnMut(&Received) -> bool) -> Option<Received> {
         let index = self.entries.iter().position(|entry| matches(&entry.received))?;
-        self.entries.remove(index).map(|entry| entry.received)
+        let entry = self.entries.remove(index);
+        self.removed(entry)
+    }
+
+    fn removed(&mut self, entry: Option<Entry>) -> Option<Received> {
+        let received = entry?.received;
+        if !matches!(received, Received::Message(_)) {
+            self.signals.count -= 1;
+            self.signals.bytes -= received.weight();
+        }
+        Some(received)
     }
 
     fn index_from(&self, sequence: u64) -> usize {
@@ -240,6 +275,7 @@ impl Mailbox {
         if self.entries.get(index)?.sequence != sequence {
             return None;
         }
-        self.entries.remove(index).map(|entry| entry.received)
+        let entry = self.entries.remove(index);
+        self.removed(entry)
     }
 }

@@ -151,10 +151,11 @@ impl Runtime {
                     }
                 }
                 Due::Deliver(reference, timer) => {
-                    self.inner.timer_gone(timer.creator);
+                    self.inner.timer_gone(timer.creator, timer.payload.len());
                     // Rule P60: the name is looked up now; nobody there, nothing happens.
                     if let Some(pid) = self.inner.resolve(&timer.destination) {
-                        self.inner.send(pid, Signal::Timer { reference, payload: timer.payload });
+                        let own = pid == timer.creator;
+                        self.inner.send(pid, Signal::Timer { reference, payload: timer.payload, own });
                     }
                 }
             }
@@ -289,9 +290,10 @@ impl Inner {
     }
 
     /// A timer has run out or was cancelled: its creator may start another.
-    pub(crate) fn timer_gone(&self, creator: Pid) {
+    pub(crate) fn timer_gone(&self, creator: Pid, payload_len: usize) {
         if let Some(process) = self.table.get(creator) {
             process.timers_running.fetch_sub(1, Ordering::AcqRel);
+            process.timer_bytes.fetch_sub(payload_len as u64, Ordering::AcqRel);
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Signal {
     Timer {
         reference: Reference,
         payload: Bytes,
+        /// Whether the receiver started it itself.
+        own: bool,
     },
     System(SystemMessage),
 }

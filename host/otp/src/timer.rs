@@ -80,13 +80,13 @@ impl Timers {
         self.note_earliest(&entries);
     }
 
-    /// Stops a timer; when it would have run out, and who is charged for it (rule P57).
-    pub(crate) fn cancel(&self, reference: Reference) -> Option<(Instant, Pid)> {
+    /// Stops a timer; when it would have run out, and what it was (rule P57).
+    pub(crate) fn cancel(&self, reference: Reference) -> Option<(Instant, Timer)> {
         let mut entries = self.entries.lock();
         let (key, timer) = entries.remove_timer(reference)?;
         entries.by_time.remove(&key);
         self.note_earliest(&entries);
-        Some((key.0, timer.creator))
+        Some((key.0, timer))
     }
 
     /// When a timer will run out (rule P58).
@@ -94,21 +94,21 @@ impl Timers {
         self.entries.lock().timers.get(&reference).map(|(key, _)| key.0)
     }
 
-    /// Removes the timers that would reach a process which has ended (rule P59); who is charged for them.
-    pub(crate) fn cancel_all_to(&self, destination: Pid) -> Vec<Pid> {
+    /// Removes the timers that would reach a process which has ended (rule P59); what they were.
+    pub(crate) fn cancel_all_to(&self, destination: Pid) -> Vec<Timer> {
         let mut entries = self.entries.lock();
         let first = (destination, Reference(0));
         let last = (destination, Reference(u64::MAX));
         let references: Vec<_> = entries.by_destination.range(first..=last).map(|(_, r)| *r).collect();
-        let mut creators = Vec::with_capacity(references.len());
+        let mut timers = Vec::with_capacity(references.len());
         for reference in references {
             if let Some((key, timer)) = entries.remove_timer(reference) {
                 entries.by_time.remove(&key);
-                creators.push(timer.creator);
+                timers.push(timer);
             }
         }
         self.note_earliest(&entries);
-        creators
+        timers
     }
 
     /// When the next entry is due.

@@ -30,6 +30,18 @@ impl Term {
         Self::Text(text.as_ref().to_owned())
     }
 
+    /// Roughly what this takes of memory, in bytes.
+    pub fn weight(&self) -> usize {
+        let own = size_of::<Self>();
+        own + match self {
+            Self::Null | Self::Bool(_) | Self::Integer(_) | Self::Float(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::List(items) => items.iter().map(Self::weight).sum(),
+            Self::Map(pairs) => pairs.iter().map(|(key, value)| key.weight() + value.weight()).sum(),
+        }
+    }
+
     /// The text, if this is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {

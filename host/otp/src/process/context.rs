@@ -220,8 +220,7 @@ impl Context {
             if !present {
                 return if state.trap_exit {
                     state.links.forget(pid);
-                    let reason = ExitReason::NoProc;
-                    state.mailbox.push(Received::Exit { from: pid, reason });
+                    state.deliver(Received::Exit { from: pid, reason: ExitReason::NoProc });
                     Ok(())
                 } else {
                     Err(LinkError::NoProc)
@@ -360,6 +359,12 @@ impl Context {
             self.process.timers_running.fetch_sub(1, Ordering::AcqRel);
             return Err(error);
         }
+        let bytes = self.process.timer_bytes.fetch_add(payload.len() as u64, Ordering::AcqRel);
+        let (allowed, requested) = (self.process.limits.mailbox_bytes, bytes + payload.len() as u64);
+        if let Err(error) = check(LimitKind::MailboxBytes, allowed, requested) {
+            self.runtime.inner.timer_gone(self.pid(), payload.len());
+            return Err(error);
+        }
         let reference = self.runtime.inner.new_reference();
         let deadline = self.runtime.now().saturating_add(after);
         let target = match destination {
@@ -379,8 +384,8 @@ impl Context {
     /// Stops a timer; the time that was left, or none if it had run out, was stopped, or never was
     /// (`cancel_timer/1`).
     pub fn cancel_timer(&self, reference: Reference) -> Option<Duration> {
-        let (deadline, creator) = self.runtime.inner.timers.cancel(reference)?;
-        self.runtime.inner.timer_gone(creator);
+        let (deadline, timer) = self.runtime.inner.timers.cancel(reference)?;
+        self.runtime.inner.timer_gone(timer.creator, timer.payload.len());
         Some(deadline.saturating_since(self.runtime.now()))
     }
 

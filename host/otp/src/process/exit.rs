@@ -19,8 +19,8 @@ impl Inner {
         let not_applied = process.inbox.lock().close();
         let name = self.registry.release(process.pid);
         self.table.remove(process.pid);
-        for creator in self.timers.cancel_all_to(process.pid) {
-            self.timer_gone(creator);
+        for timer in self.timers.cancel_all_to(process.pid) {
+            self.timer_gone(timer.creator, timer.payload.len());
         }
 
         let mut state = process.state.lock();

@@ -73,6 +73,7 @@ pub(crate) struct Process {
     /// To whom the process owes word of its start.
     pub(crate) starter: Mutex<Option<(Pid, Reference)>>,
     pub(crate) timers_running: AtomicU64,
+    pub(crate) timer_bytes: AtomicU64,
     /// Held from a change of the state until the signals that follow from it are sent, so that two threads can't
     /// send them in another order (rule P48). Taken before every other lock.
     pub(crate) outgoing: Mutex<()>,

@@ -96,7 +96,7 @@ impl Runtime {
         };
 
         let build = |pid| {
-            let mut state = State::new(pid);
+            let mut state = State::new(pid, &options.limits);
             state.trap_exit = options.trap_exit;
             link.into_iter().for_each(|peer| state.links.on_link(peer));
             if let (Some(parent), Some(reference)) = (parent, monitor) {
@@ -109,6 +109,7 @@ impl Runtime {
                 meter: Meter::default(),
                 starter: Mutex::new(starter),
                 timers_running: Default::default(),
+                timer_bytes: Default::default(),
                 outgoing: Mutex::new(()),
                 inbox: Mutex::new(Inbox::default()),
                 state: Mutex::new(state),

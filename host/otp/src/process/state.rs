@@ -2,7 +2,8 @@
 //! effects. Nothing here sends, wakes or waits.
 
 use crate::clock::Instant;
-use crate::exit_reason::ExitReason;
+use crate::exit_reason::{ExitReason, LimitKind};
+use crate::limits::{Limits, check};
 use crate::link::Links;
 use crate::mailbox::{Mailbox, Received};
 use crate::monitor::{Held, Monitors};
@@ -25,6 +26,14 @@ pub(crate) struct State {
     pub(crate) waiting: Option<Waiting>,
     pub(crate) label: Option<String>,
     pub(crate) last_received: Option<LastReceived>,
+    bounds: Bounds,
+}
+
+/// What may wait in the mailbox beside messages.
+#[derive(Clone, Copy)]
+struct Bounds {
+    signals: u64,
+    bytes: u64,
 }
 
 /// What a process waits for, while its body has nothing to do.
@@ -66,8 +75,10 @@ pub struct LastReceived {
 }
 
 impl State {
-    pub(crate) fn new(pid: Pid) -> Self {
+    pub(crate) fn new(pid: Pid, limits: &Limits) -> Self {
+        let signals = limits.links.saturating_add(limits.monitors).saturating_add(limits.timers);
         Self {
+            bounds: Bounds { signals, bytes: limits.mailbox_bytes },
             pid,
             trap_exit: false,
             mailbox: Mailbox::default(),
@@ -89,11 +100,22 @@ impl State {
         }
         match signal {
             Signal::Message(message) => self.mailbox.push(Received::Message(message)),
-            Signal::System(system) => self.mailbox.push(Received::System(system)),
-            Signal::Timer { reference, payload } => self.mailbox.push(Received::Timer { reference, payload }),
+            Signal::System(system) => self.deliver(Received::System(system)),
+            Signal::Timer { reference, payload, own } => {
+                let timer = Received::Timer { reference, payload };
+                if own {
+                    self.deliver(timer);
+                } else {
+                    self.deliver_if_room(timer);
+                }
+            }
             Signal::Exit { from, reason } => {
                 let decision = decide_exit(from, self.pid, &reason, self.trap_exit);
-                self.decided(decision, from, reason);
+                if decision == ExitDecision::Deliver {
+                    self.deliver_if_room(Received::Exit { from, reason });
+                } else {
+                    self.decided(decision, from, reason);
+                }
             }
             Signal::LinkExit { from, reason } => {
                 if self.links.on_exit(from) {
@@ -120,15 +142,41 @@ impl State {
                 self.exiting = Some(reason);
                 self.ended_by = Some(from);
             }
-            ExitDecision::Deliver => self.mailbox.push(Received::Exit { from, reason }),
+            ExitDecision::Deliver => self.deliver(Received::Exit { from, reason }),
             ExitDecision::Drop => {}
+        }
+    }
+
+    /// Delivers what the process asked for itself, by a link, a monitor, a call or a timer: that is never shed.
+    /// A process that asks again and again and never receives ends at its limits.
+    pub(crate) fn deliver(&mut self, received: Received) {
+        self.mailbox.push(received);
+        let waiting = self.mailbox.signals();
+        let over = check(LimitKind::MailboxMessages, self.bounds.signals, waiting.count).and(check(
+            LimitKind::MailboxBytes,
+            self.bounds.bytes,
+            waiting.bytes,
+        ));
+        if let Err(limit) = over {
+            self.exiting.get_or_insert(ExitReason::Limit(limit));
+        }
+    }
+
+    /// Delivers what another process did: that finds room in half of the space, or is lost. The other half is left
+    /// for what the process asked for, so that nobody can end it by filling its mailbox.
+    fn deliver_if_room(&mut self, received: Received) {
+        let waiting = self.mailbox.signals();
+        let fits = waiting.count < self.bounds.signals / 2
+            && waiting.bytes.saturating_add(received.weight()) <= self.bounds.bytes / 2;
+        if fits {
+            self.mailbox.push(received);
         }
     }
 
     /// A DOWN for a monitor that was removed in the meantime vanishes (rule P35).
     fn on_down(&mut self, reference: Reference, reason: ExitReason) {
         if let Some(held) = self.monitors.release(reference) {
-            self.mailbox.push(Received::Down { reference, object: held.object, reason });
+            self.deliver(Received::Down { reference, object: held.object, reason });
         }
     }
 
@@ -140,7 +188,7 @@ impl State {
         if let Some(Held { target: Some(target), .. }) = self.monitors.release(reference) {
             effects.push((target, Signal::Demonitor { from: self.pid, reference }));
         }
-        self.mailbox.push(Received::Reply { reference, payload });
+        self.deliver(Received::Reply { reference, payload });
     }
 
     /// Records a message as received.

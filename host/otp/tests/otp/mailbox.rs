@@ -275,3 +275,85 @@ fn a_message_larger_than_the_limit_is_refused() {
         context.await_down(pid).await;
     });
 }
+
+/// A small mailbox: room for four signals.
+fn small() -> Limits {
+    Limits { links: 1, monitors: 2, timers: 1, mailbox_bytes: 1000, ..Limits::default() }
+}
+
+#[test]
+fn a_process_that_asks_for_ever_and_never_receives_ends_at_its_limits() {
+    check(&["DOWN limit(mailbox_messages)", "DOWN limit(mailbox_bytes)"], |context, trace| async move {
+        let options = SpawnOptions { limits: small(), monitor: true, ..Default::default() };
+        let (_, monitor) = context
+            .spawn(options.clone(), |context| async move {
+                for _ in 0..100 {
+                    context.monitor("nobody".into()).unwrap();
+                    context.checkpoint().await;
+                }
+                ExitReason::Normal
+            })
+            .unwrap();
+        trace.note(down(&context, monitor.unwrap()).await);
+        let (_, monitor) = context
+            .spawn(options, |context| async move {
+                for _ in 0..100 {
+                    let payload = Bytes::from(vec![0; 400]);
+                    context.start_timer(Duration::ZERO, context.pid().into(), payload).unwrap();
+                    settle(&context).await;
+                }
+                ExitReason::Normal
+            })
+            .unwrap();
+        trace.note(down(&context, monitor.unwrap()).await);
+    });
+}
+
+#[test]
+fn nobody_can_end_a_process_by_filling_its_mailbox_with_signals() {
+    check(&["alive", "EXIT error(\"oops\")", "reply pong"], |context, trace| async move {
+        let server = echo(&context);
+        let parent = context.pid();
+        let options = SpawnOptions { limits: small(), ..trapping() };
+        let victim = child(&context, options, move |context| async move {
+            let go = |received: &Received| text(received) == b"go";
+            context.receive_matching(None, go).await;
+            let exit = next(&context).await;
+            send(&context, parent, &exit);
+            let answer = answer(&context, server).await.unwrap();
+            send(&context, parent, &format!("reply {answer}"));
+            ExitReason::Normal
+        });
+        for _ in 0..100 {
+            context.exit_process(victim, oops());
+            context.start_timer(Duration::ZERO, victim.into(), Bytes::from(vec![0; 900])).unwrap();
+            settle(&context).await;
+        }
+        trace.note(if context.runtime().is_alive(victim) { "alive" } else { "dead" });
+        send(&context, victim, "go");
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+        context.exit_process(server, ExitReason::Kill);
+    });
+}
+
+#[test]
+fn the_bytes_of_running_timers_are_limited() {
+    check(&["2 fit", "room again"], |context, trace| async move {
+        let parent = context.pid();
+        let limits = Limits { mailbox_bytes: 1000, ..Limits::default() };
+        child(&context, SpawnOptions { limits, ..Default::default() }, move |context| async move {
+            let start = || {
+                let payload = Bytes::from(vec![0; 400]);
+                context.start_timer(Duration::from_secs(1), context.pid().into(), payload)
+            };
+            let timers: Vec<_> = (0..10).filter_map(|_| start().ok()).collect();
+            send(&context, parent, &format!("{} fit", timers.len()));
+            context.cancel_timer(timers[0]);
+            send(&context, parent, if start().is_ok() { "room again" } else { "no room" });
+            ExitReason::Normal
+        });
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+    });
+}
