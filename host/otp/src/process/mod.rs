@@ -1,6 +1,7 @@
 //! A process: its state, its inbox, its body, and how one poll of it goes.
 
 mod context;
+mod error;
 mod exit;
 mod inbox;
 mod receive;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::Wake;
 
-pub use context::{CallError, Context, LinkError, SendError, SignalError};
+pub use context::Context;
+pub use error::{CallError, LinkError, SendError, SignalError};
 pub(crate) use inbox::{Inbox, PushError};
 pub use spawn::{SpawnError, SpawnOptions};
 pub use start::StartOutcome;
@@ -85,6 +87,31 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// A process that nobody polls yet, and that has no body.
+    fn new(
+        state: State,
+        identity: Identity,
+        limits: Limits,
+        starter: Option<(Pid, Reference)>,
+        scheduler: Arc<Scheduler>,
+    ) -> Self {
+        Self {
+            pid: state.pid,
+            identity,
+            limits,
+            meter: Meter::default(),
+            starter: Mutex::new(starter),
+            timers_running: AtomicU64::default(),
+            timer_bytes: AtomicU64::default(),
+            outgoing: Mutex::default(),
+            inbox: Mutex::default(),
+            state: Mutex::new(state),
+            body: Mutex::new(None),
+            schedule: Schedule::unborn(),
+            scheduler,
+        }
+    }
+
     /// Puts a signal into the inbox and sees to it that the process is polled.
     #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
     pub(crate) fn push(self: &Arc<Self>, signal: Signal) -> Result<(), PushError> {

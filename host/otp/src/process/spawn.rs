@@ -9,11 +9,9 @@ use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::limits::{Limits, check};
 use crate::monitor::Held;
 use crate::pid::{Destination, Pid, Reference};
-use crate::process::{Context, Identity, Inbox, Meter, Process, ProcessKind, State};
+use crate::process::{Context, Identity, Process, ProcessKind, State};
 use crate::registry::RegisterError;
 use crate::runtime::Runtime;
-use crate::scheduler::Schedule;
-use crate::sync::Mutex;
 
 /// How a process is brought to life. The default is a native process with neither name, link nor monitor.
 #[derive(Clone, Debug, Default)]
@@ -102,21 +100,7 @@ impl Runtime {
             if let (Some(parent), Some(reference)) = (parent, monitor) {
                 state.monitors.on_monitor(parent.pid, reference);
             }
-            Process {
-                pid,
-                identity: identity.clone(),
-                limits: options.limits,
-                meter: Meter::default(),
-                starter: Mutex::new(starter),
-                timers_running: Default::default(),
-                timer_bytes: Default::default(),
-                outgoing: Mutex::new(()),
-                inbox: Mutex::new(Inbox::default()),
-                state: Mutex::new(state),
-                body: Mutex::new(None),
-                schedule: Schedule::unborn(),
-                scheduler: self.inner.scheduler.clone(),
-            }
+            Process::new(state, identity.clone(), options.limits, starter, self.inner.scheduler.clone())
         };
         let table = &self.inner.table;
         let Some(process) = table.insert(self.inner.random_u64(), build) else {
@@ -132,16 +116,7 @@ impl Runtime {
             return Err(SpawnError::Name(error));
         }
         if let Some(parent) = parent {
-            let mut state = parent.state.lock();
-            if options.link {
-                state.links.on_link(pid);
-            }
-            if let Some(reference) = monitor {
-                let mark = state.mailbox.mark();
-                let object = Destination::Pid(pid);
-                let held = Held { target: Some(pid), object, mark, reply_alias: false };
-                state.monitors.hold(reference, held);
-            }
+            adopt(parent, pid, options.link, monitor);
         }
         self.inner.emit(Event::Spawned { pid, identity });
         let context = Context::new(self.clone(), process.clone());
@@ -149,6 +124,19 @@ impl Runtime {
         *process.body.lock() = Some(Box::pin(async move { body(context).await }));
         self.inner.scheduler.start(process);
         Ok((pid, monitor))
+    }
+}
+
+/// The parent's side of the link and the monitor that a child is born with.
+fn adopt(parent: &Process, child: Pid, link: bool, monitor: Option<Reference>) {
+    let mut state = parent.state.lock();
+    if link {
+        state.links.on_link(child);
+    }
+    if let Some(reference) = monitor {
+        let mark = state.mailbox.mark();
+        let object = Destination::Pid(child);
+        state.monitors.hold(reference, Held { target: Some(child), object, mark, reply_alias: false });
     }
 }
 

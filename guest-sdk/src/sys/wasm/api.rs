@@ -1,0 +1,215 @@
+//! The functions that the SDK is built on.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::mailbox::{CallError, Received};
+use crate::process::{InitResult, SpawnOptions, Spawned, Started};
+use crate::sys::wasm::bindings::regrow::otp::{log as host_log, mailbox, process, registry, timer};
+use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
+
+fn milliseconds(timeout: Option<Duration>) -> Option<u64> {
+    timeout.map(whole_milliseconds)
+}
+
+fn whole_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn self_pid() -> Pid {
+    process::self_().into()
+}
+
+pub(crate) fn parent() -> Option<Pid> {
+    process::parent().map(Into::into)
+}
+
+fn wit_options(options: &SpawnOptions) -> process::SpawnOptions {
+    process::SpawnOptions {
+        link: options.link,
+        monitor: options.monitor,
+        name: options.name.clone(),
+        max_memory_bytes: options.max_memory_bytes,
+        max_mailbox_messages: options.max_mailbox_messages,
+        max_mailbox_bytes: options.max_mailbox_bytes,
+    }
+}
+
+fn spawned(spawned: process::Spawned) -> Spawned {
+    Spawned {
+        pid: spawned.pid.into(),
+        monitor: spawned.monitor.map(|reference| MonitorRef(Reference(reference))),
+    }
+}
+
+pub(crate) fn spawn(entry: &str, argument: Vec<u8>, options: &SpawnOptions) -> Result<Spawned, Error> {
+    let component = options.component.as_deref();
+    Ok(spawned(process::spawn(component, entry, &argument, &wit_options(options))?))
+}
+
+pub(crate) fn start(
+    entry: &str,
+    argument: Vec<u8>,
+    options: &SpawnOptions,
+    timeout: Option<Duration>,
+) -> Result<Started, Error> {
+    let component = options.component.as_deref();
+    let timeout = milliseconds(timeout);
+    Ok(match process::start(component, entry, &argument, &wit_options(options), timeout)? {
+        process::Started::Started(process) => Started::Started(spawned(process)),
+        process::Started::Ignore => Started::Ignore,
+        process::Started::Failed(reason) => Started::Failed(reason.into()),
+        process::Started::Timeout => Started::Timeout,
+    })
+}
+
+pub(crate) fn init_ack(outcome: InitResult) -> bool {
+    process::init_ack(&match outcome {
+        InitResult::Started => process::InitResult::Started,
+        InitResult::Ignore => process::InitResult::Ignore,
+        InitResult::Error(reason) => process::InitResult::Error(reason.into()),
+    })
+}
+
+pub(crate) fn exit(reason: ExitReason) -> ! {
+    process::exit(&reason.into());
+    unreachable!("`exit` does not return")
+}
+
+pub(crate) fn panic(message: &str, location: Option<String>) -> ! {
+    process::panic(message, location.as_deref());
+    // The host never returns from `panic`; a call that did would have to end the instance all the same.
+    core::arch::wasm32::unreachable()
+}
+
+pub(crate) fn exit_process(pid: Pid, reason: ExitReason) -> Result<(), Error> {
+    Ok(process::exit_process(pid.into(), &reason.into())?)
+}
+
+pub(crate) fn link(pid: Pid) -> Result<(), Error> {
+    Ok(process::link(pid.into())?)
+}
+
+pub(crate) fn unlink(pid: Pid) {
+    process::unlink(pid.into());
+}
+
+pub(crate) fn monitor(object: Destination) -> Result<MonitorRef, Error> {
+    Ok(MonitorRef(Reference(process::monitor(&object.into())?)))
+}
+
+pub(crate) fn demonitor(monitor: MonitorRef, flush: bool) -> bool {
+    process::demonitor(monitor.0.0, flush)
+}
+
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    process::is_alive(pid.into())
+}
+
+pub(crate) fn trap_exit(trap_exit: bool) -> bool {
+    match process::set_flag(process::Flag::TrapExit(trap_exit)) {
+        Ok(process::Flag::TrapExit(previous)) => previous,
+        Err(_) => false,
+    }
+}
+
+pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
+    Ok(process::set_label(label)?)
+}
+
+pub(crate) fn send(to: Destination, cast: bool, payload: Vec<u8>) -> Result<(), Error> {
+    let kind = if cast { mailbox::SendKind::Cast } else { mailbox::SendKind::Info };
+    Ok(mailbox::send(&to.into(), kind, &payload)?)
+}
+
+pub(crate) fn receive(timeout: Option<Duration>) -> Option<Received> {
+    mailbox::receive(milliseconds(timeout)).map(Into::into)
+}
+
+pub(crate) fn scan(timeout: Option<Duration>) -> Option<Received> {
+    mailbox::scan(milliseconds(timeout)).map(Into::into)
+}
+
+pub(crate) fn scan_next() -> Option<Received> {
+    mailbox::scan_next().map(Into::into)
+}
+
+pub(crate) fn take() {
+    mailbox::take();
+}
+
+pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Option<Received> {
+    mailbox::wait_for(reference.0, milliseconds(timeout)).map(Into::into)
+}
+
+pub(crate) fn call(
+    to: Destination,
+    payload: Vec<u8>,
+    timeout: Option<Duration>,
+) -> Result<Vec<u8>, CallError> {
+    mailbox::call(&to.into(), &payload, milliseconds(timeout)).map_err(|error| match error {
+        mailbox::CallError::Timeout => CallError::Timeout,
+        mailbox::CallError::Down(reason) => CallError::Down(reason.into()),
+        mailbox::CallError::CallingSelf => CallError::CallingSelf,
+        mailbox::CallError::Refused(error) => CallError::Refused(error.into()),
+    })
+}
+
+pub(crate) fn send_request(to: Destination, payload: Vec<u8>) -> Result<Reference, Error> {
+    Ok(Reference(mailbox::send_request(&to.into(), &payload)?))
+}
+
+pub(crate) fn reply(to: ReplyTo, payload: Vec<u8>) -> Result<(), Error> {
+    Ok(mailbox::reply(to.into(), &payload)?)
+}
+
+pub(crate) fn start_timer(after: Duration, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
+    let started = timer::start(whole_milliseconds(after), &to.into(), &payload)?;
+    Ok(TimerRef(Reference(started)))
+}
+
+pub(crate) fn cancel_timer(timer: TimerRef) -> Option<Duration> {
+    timer::cancel(timer.0.0).map(Duration::from_millis)
+}
+
+pub(crate) fn read_timer(timer: TimerRef) -> Option<Duration> {
+    timer::read(timer.0.0).map(Duration::from_millis)
+}
+
+pub(crate) fn monotonic_time() -> Duration {
+    Duration::from_millis(timer::monotonic_time_ms())
+}
+
+pub(crate) fn register(name: &str, pid: Pid) -> Result<(), Error> {
+    Ok(registry::register(name, pid.into())?)
+}
+
+pub(crate) fn unregister(name: &str) -> Result<(), Error> {
+    Ok(registry::unregister(name)?)
+}
+
+pub(crate) fn whereis(name: &str) -> Option<Pid> {
+    registry::whereis(name).map(Into::into)
+}
+
+pub(crate) fn log_max_level() -> log::LevelFilter {
+    match host_log::max_level() {
+        host_log::Level::Error => log::LevelFilter::Error,
+        host_log::Level::Warning => log::LevelFilter::Warn,
+        host_log::Level::Info => log::LevelFilter::Info,
+        host_log::Level::Debug => log::LevelFilter::Debug,
+        host_log::Level::Trace => log::LevelFilter::Trace,
+    }
+}
+
+pub(crate) fn log_write(level: log::Level, target: &str, message: &str) {
+    let level = match level {
+        log::Level::Error => host_log::Level::Error,
+        log::Level::Warn => host_log::Level::Warning,
+        log::Level::Info => host_log::Level::Info,
+        log::Level::Debug => host_log::Level::Debug,
+        log::Level::Trace => host_log::Level::Trace,
+    };
+    host_log::write(level, target, &message.to_string());
+}
