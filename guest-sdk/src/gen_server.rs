@@ -180,12 +180,15 @@ impl<S: GenServer> ServerRef<S> {
         mailbox::call(self.to.clone(), request, timeout)
     }
 
-    /// Asks without waiting.
+    /// Asks without waiting. Nobody learns of it if the server is not there (rule G23).
     ///
     /// # Errors
-    /// As [`mailbox::send`].
+    /// [`Error::Full`], [`Error::Limit`]
     pub fn cast(&self, request: &S::Cast) -> Result<(), Error> {
-        mailbox::cast(self.to.clone(), request)
+        match mailbox::cast(self.to.clone(), request) {
+            Err(Error::NoProc) => Ok(()),
+            sent => sent,
+        }
     }
 }
 

@@ -1,4 +1,21 @@
 //! Timers that deliver messages.
+//!
+//! ```
+//! use std::time::Duration;
+//! use regrow_sdk::mailbox::{self, Received};
+//! use regrow_sdk::{process, timer};
+//!
+//! # fn nothing(_: ()) {}
+//! # regrow_sdk::component! { "nothing" => process nothing }
+//! # fn main() {
+//! regrow_sdk::testing::run(&COMPONENT, || {
+//!     let bell = timer::start(Duration::from_millis(1), process::self_pid(), &"ring")?;
+//!     assert!(matches!(mailbox::wait_for(bell, None), Some(Received::Timer { .. })));
+//!     assert_eq!(mailbox::receive(Some(Duration::from_millis(1))), None);
+//!     Ok(())
+//! });
+//! # }
+//! ```
 
 use core::time::Duration;
 

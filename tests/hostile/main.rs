@@ -114,6 +114,11 @@ fn a_memory_bomb_ends_at_its_limit() {
         let ended = node.await_ended(|ended| ended.name.as_deref() == Some("attacker"));
         let ExitReason::Limit(limit) = ended.reason else { panic!("{}", ended.reason) };
         assert_eq!((limit.limit, limit.allowed), (LimitKind::Memory, 64 << 20));
+        assert!(
+            ended.backtrace.iter().any(|function| function.contains("memory_bomb")),
+            "{:?}",
+            ended.backtrace
+        );
         victim_answers(&node, victim);
     });
 }

@@ -49,6 +49,8 @@ pub struct Exited {
     pub label: Option<String>,
     /// Why it ended.
     pub reason: ExitReason,
+    /// Where it was when it ended, if that is known and the reason does not say.
+    pub backtrace: Vec<String>,
     /// Who sent the exit signal that ended it, if one did: then the reason is not its own fault.
     pub ended_by: Option<Pid>,
     /// What it received last.

@@ -14,7 +14,7 @@ use crate::engine::component::Component;
 use crate::engine::grants::Grants;
 use crate::engine::host::convert;
 use crate::engine::state::{GuestState, Owner};
-use crate::engine::trap::exit_reason;
+use crate::engine::trap::{backtrace, exit_reason};
 use crate::observe::{GuestLog, Logger};
 
 /// Wasm instructions, roughly, that a process runs before the others have a turn.
@@ -149,6 +149,12 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
     match result {
         Ok(Ok(())) => ExitReason::Normal,
         Ok(Err(reason)) => convert::exit_reason_from_guest(reason),
-        Err(error) => exit_reason(&error, store.data().last_error()),
+        Err(error) => {
+            let reason = exit_reason(&error, store.data().last_error());
+            if matches!(reason, ExitReason::Limit(_)) {
+                context.set_backtrace(backtrace(&error));
+            }
+            reason
+        }
     }
 }

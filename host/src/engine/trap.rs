@@ -53,7 +53,7 @@ pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String) -> ExitRe
     if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
         return ExitReason::Limit(*limit);
     }
-    let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+    let backtrace = backtrace(error);
     // `std::process::exit` of the guest's language.
     if let Some(wasmtime_wasi::I32Exit(status)) = error.downcast_ref() {
         return match status {
@@ -97,6 +97,11 @@ fn cut(mut text: String) -> String {
         text.push('…');
     }
     text
+}
+
+/// The guest's functions on the stack when `error` came up.
+pub(super) fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default()
 }
 
 /// The guest's functions, innermost first, without what lies between a panic and its report.

@@ -241,18 +241,20 @@ fn render(exited: &Exited, outcome: &str) -> String {
         let value = value.replace('\n', &format!("\n{:<14}", ""));
         let _ = write!(text, "\n{name:<14}{value}");
     };
+    let mut backtrace = &exited.backtrace;
     match &exited.reason {
         ExitReason::Trap(trap) => {
             field("message", trap.message.clone());
             if let Some(location) = &trap.location {
                 field("at", location.clone());
             }
-            for (index, frame) in trap.backtrace.iter().enumerate() {
-                field(if index == 0 { "backtrace" } else { "" }, format!("{index:>2}: {frame}"));
-            }
+            backtrace = &trap.backtrace;
         }
         ExitReason::Limit(limit) => field("message", limit.to_string()),
         _ => {}
+    }
+    for (index, frame) in backtrace.iter().enumerate() {
+        field(if index == 0 { "backtrace" } else { "" }, format!("{index:>2}: {frame}"));
     }
     if let Some(component) = &exited.identity.component {
         let entry = exited.identity.entry.as_deref().unwrap_or("?");

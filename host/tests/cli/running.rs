@@ -96,3 +96,12 @@ fn sigint_and_sigterm_stop_the_tree_in_order() {
         assert!(rest.contains("stopping app"), "{rest}");
     }
 }
+
+#[test]
+fn a_guest_without_std_runs_and_crashes_like_any_other() {
+    let output = regrow().arg("run").arg(example("lean")).output().unwrap();
+    let log = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(log.contains("Hello, world, from a guest without std"), "{log}");
+    assert!(log.contains("a lean guest panics like any other"), "{log}");
+}

@@ -29,7 +29,11 @@ pub(crate) fn parent() -> Option<Pid> {
 fn entry_process(
     entry: &str,
     argument: Vec<u8>,
+    options: &SpawnOptions,
 ) -> Result<impl FnOnce(&otp::Context, otp::SpawnOptions) -> SpawnResult, Error> {
+    if let Some(other) = &options.component {
+        return Err(Error::Denied(format!("spawn: there is no other component here, and not {other:?}")));
+    }
     let component: &'static Component = current().component;
     let known = component.entries.iter().find(|known| known.name == entry);
     let name = known
@@ -64,7 +68,7 @@ fn spawned(pid: otp::Pid, monitor: Option<otp::Reference>) -> Spawned {
 }
 
 pub(crate) fn spawn(entry: &str, argument: Vec<u8>, options: &SpawnOptions) -> Result<Spawned, Error> {
-    let spawn = entry_process(entry, argument)?;
+    let spawn = entry_process(entry, argument, options)?;
     let (pid, monitor) = spawn(&current().context, otp_options(options))?;
     Ok(spawned(pid, monitor))
 }
@@ -75,7 +79,7 @@ pub(crate) fn start(
     options: &SpawnOptions,
     timeout: Option<Duration>,
 ) -> Result<Started, Error> {
-    let spawn = entry_process(entry, argument)?;
+    let spawn = entry_process(entry, argument, options)?;
     let context = current().context;
     Ok(match block_on(context.start(otp_options(options), timeout, spawn))? {
         otp::StartOutcome::Started { pid, monitor } => Started::Started(spawned(pid, monitor)),
@@ -133,6 +137,16 @@ pub(crate) fn trap_exit(trap_exit: bool) -> bool {
 }
 
 pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
+    const MAX_LABEL_BYTES: usize = 255;
+    let requested = label.map_or(0, str::len);
+    if requested > MAX_LABEL_BYTES {
+        let (allowed, requested) = (MAX_LABEL_BYTES as u64, requested as u64);
+        return Err(Error::Limit(crate::LimitExceeded {
+            which: "label_bytes".to_owned(),
+            allowed,
+            requested,
+        }));
+    }
     current().context.set_label(label.map(str::to_owned));
     Ok(())
 }

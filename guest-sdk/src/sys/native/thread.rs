@@ -44,9 +44,14 @@ struct Ended(Option<ExitReason>);
 /// # Panics
 /// Outside a process: the SDK's functions work only inside.
 pub(super) fn current() -> Current {
-    CURRENT
+    let current = CURRENT
         .with_borrow(Clone::clone)
-        .expect("the SDK's functions are called from a process: see `testing::run`")
+        .expect("the SDK's functions are called from a process: see `testing::run`");
+    // One that has been killed does nothing more, but for what its destructors do on the way.
+    if current.shared.ended.load(Ordering::Acquire) && !thread::panicking() {
+        resume_unwind(Box::new(Ended(None)));
+    }
+    current
 }
 
 /// Ends the calling process.

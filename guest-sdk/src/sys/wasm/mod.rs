@@ -2,6 +2,8 @@
 
 pub(crate) mod api;
 mod convert;
+#[cfg(not(feature = "std"))]
+mod realloc;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;

@@ -257,6 +257,11 @@ impl Context {
         self.process.state.lock().label = label;
     }
 
+    /// Says where this process was when it ended, for its crash report: innermost function first.
+    pub fn set_backtrace(&self, backtrace: Vec<String>) {
+        self.process.state.lock().backtrace = backtrace;
+    }
+
     /// Registers a process under a name (`register/2`).
     ///
     /// # Errors

@@ -29,6 +29,7 @@ impl Inner {
             identity: process.identity.clone(),
             name,
             label: state.label.take(),
+            backtrace: std::mem::take(&mut state.backtrace),
             reason: reason.clone(),
             ended_by: state.ended_by,
             last_received: state.last_received,

@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) ended_by: Option<Pid>,
     pub(crate) waiting: Option<Waiting>,
     pub(crate) label: Option<String>,
+    /// Where the body was when it ended, if it knows and the reason does not say.
+    pub(crate) backtrace: Vec<String>,
     pub(crate) last_received: Option<LastReceived>,
     bounds: Bounds,
 }
@@ -88,6 +90,7 @@ impl State {
             ended_by: None,
             waiting: None,
             label: None,
+            backtrace: Vec::new(),
             last_received: None,
         }
     }
