@@ -127,6 +127,11 @@ impl TestNode {
             [supervisor]
             auto_shutdown = "any_significant"
             [[supervisor.children]]
+            id = "neighbour"
+            component = "other"
+            entry = "victim"
+            name = "reserved"
+            [[supervisor.children]]
             id = "entry"
             component = "behaviour"
             entry = "{entry}"

@@ -6,6 +6,9 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use crate::engine::stdio::GuestOutput;
 
+/// Random bytes that one call may ask for: making them holds up a worker.
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
 /// What a component may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
@@ -37,6 +40,7 @@ impl Grants {
     pub(super) fn wasi(&self, output: &GuestOutput) -> wasmtime::Result<WasiCtx> {
         let mut builder = WasiCtxBuilder::new();
         builder.envs(&self.env).allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+        builder.max_random_size(MAX_RANDOM_BYTES);
         if self.stdio {
             builder.inherit_stdout().inherit_stderr();
         } else {

@@ -1,6 +1,6 @@
 //! The life of an instance: one process, one store, from its start argument to its exit reason.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -51,14 +51,21 @@ pub struct Program {
 /// The programs of an application, by the names of their components.
 pub struct Catalog {
     programs: HashMap<Arc<str>, Arc<Program>>,
+    /// Names that belong to children of the tree: no guest takes them while their child is being restarted.
+    reserved: HashSet<String>,
     logger: Logger,
 }
 
 impl Catalog {
-    /// A catalog of `programs`, whose processes log to `logger`.
-    pub fn new(programs: Vec<Program>, logger: Logger) -> Self {
+    /// A catalog of `programs`, whose processes log to `logger`. Guests can't register the `reserved` names.
+    pub fn new(programs: Vec<Program>, reserved: HashSet<String>, logger: Logger) -> Self {
         let named = programs.into_iter().map(|program| (program.component.name().clone(), Arc::new(program)));
-        Self { programs: named.collect(), logger }
+        Self { programs: named.collect(), reserved, logger }
+    }
+
+    /// Whether a name belongs to a child of the tree.
+    pub fn is_reserved(&self, name: &str) -> bool {
+        self.reserved.contains(name)
     }
 
     /// The program that runs the component of that name.

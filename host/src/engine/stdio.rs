@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::observe::{GuestLog, Level};
 
@@ -76,6 +76,9 @@ impl IsTerminal for Lines {
 
 impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > MAX_LINE_BYTES {
+            return Err(StreamError::trap("more was written than `check-write` had permitted"));
+        }
         for byte in bytes {
             if byte == b'\n' {
                 self.end_line();

@@ -114,7 +114,7 @@ impl Manifest {
         table.finish();
         if let Some(supervisor) = &supervisor {
             check_references(&components, supervisor, &errors);
-            check_names(supervisor, &mut HashSet::new(), &errors);
+            check_names(supervisor, &errors);
         }
         let errors = errors.into_sorted();
         drop(root);
@@ -190,22 +190,18 @@ fn check_references(components: &Components, supervisor: &Supervisor, errors: &E
 }
 
 /// Registered names: well-formed, and each only once in the whole tree.
-fn check_names(supervisor: &Supervisor, seen: &mut HashSet<String>, errors: &Errors) {
-    let mut check = |name: &Located<String>| {
+fn check_names(supervisor: &Supervisor, errors: &Errors) {
+    let mut seen = HashSet::new();
+    for name in supervisor.names() {
         if let Err(error) = check_name(&name.value) {
             let message = format!("{:?} is no name for a process", name.value);
             errors.push(Diagnostic::new(name.span.clone(), message, error.to_string()));
         }
-        if !seen.insert(name.value.clone()) {
+        if !seen.insert(&name.value) {
             let message = format!("the name {:?} is given twice", name.value);
             errors.push(Diagnostic::new(name.span.clone(), message, "the second time"));
         }
-    };
-    supervisor.name.iter().for_each(&mut check);
-    for_each_child(supervisor, &mut |child| match &child.start {
-        ChildStart::Worker { name, .. } => name.iter().for_each(&mut check),
-        ChildStart::Supervisor(nested) => nested.name.iter().for_each(&mut check),
-    });
+    }
 }
 
 fn for_each_child(supervisor: &Supervisor, visit: &mut impl FnMut(&Child)) {

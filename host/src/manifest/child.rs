@@ -32,6 +32,31 @@ pub struct Supervisor {
     pub span: Span,
 }
 
+impl Supervisor {
+    /// The registered names of the whole tree, in start order.
+    pub fn names(&self) -> Box<dyn Iterator<Item = &Located<String>> + '_> {
+        let children = self.children.iter().flat_map(|child| match &child.start {
+            ChildStart::Worker { name, .. } => Box::new(name.iter()),
+            ChildStart::Supervisor(nested) => nested.names(),
+        });
+        Box::new(self.name.iter().chain(children))
+    }
+
+    /// How many processes the tree has, this supervisor included.
+    pub fn size(&self) -> u64 {
+        1 + self.children.iter().map(Child::size).sum::<u64>()
+    }
+}
+
+impl Child {
+    fn size(&self) -> u64 {
+        match &self.start {
+            ChildStart::Worker { .. } => 1,
+            ChildStart::Supervisor(nested) => nested.size(),
+        }
+    }
+}
+
 /// A child of a supervisor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
@@ -173,6 +198,11 @@ fn read_child(value: &Value<'_>, depth: usize, errors: &Errors) -> Vec<Child> {
     table.finish();
     let (Some(id), Some(start)) = (id, start) else { return Vec::new() };
     let child = Child { id, start, restart, shutdown, significant, start_timeout };
+    if let Some(value) = counted.filter(|_| count.saturating_mul(child.size()) > MAX_COUNT) {
+        let message = format!("`count` makes more than {MAX_COUNT} processes");
+        errors.push(Diagnostic::new(value.span(), message, format!("each has {} of them", child.size())));
+        return vec![child];
+    }
     if counted.is_some() {
         (1..=count.min(MAX_COUNT)).map(|n| numbered(&child, n)).collect()
     } else {

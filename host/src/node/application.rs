@@ -2,7 +2,7 @@
 //! specifications.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -112,7 +112,8 @@ impl Application {
                     limits: limits(&GuestLimits::default(), &spec.limits),
                 }
             });
-        let catalog = Arc::new(Catalog::new(programs.collect(), logger));
+        let names = self.manifest.supervisor.names().map(|name| name.value.clone()).collect();
+        let catalog = Arc::new(Catalog::new(programs.collect(), names, logger));
         supervisor_spec(&self.manifest.supervisor, &self.manifest.name.value, &catalog)
     }
 }
@@ -148,10 +149,18 @@ fn build(
     let paths: Vec<_> =
         manifest.components.iter().map(|spec| manifest.source.folder().join(&spec.path.value)).collect();
     let sources: Vec<_> = paths.iter().filter(|path| path.join("Cargo.toml").is_file()).cloned().collect();
-    let built = if sources.is_empty() {
-        Vec::new()
-    } else {
-        build_guests(&sources, say).map_err(ApplicationError::Build)?
+    let built = match build_guests(&sources, say) {
+        Ok(built) => built,
+        Err(BuildError::NotACrate(folder, why)) => {
+            errors.extend(crate_error(manifest, &paths, &folder, why));
+            return Ok(vec![None; paths.len()]);
+        }
+        Err(BuildError::NoComponent(folder)) => {
+            let why = BuildError::NoComponent(folder.clone()).to_string();
+            errors.extend(crate_error(manifest, &paths, &folder, why));
+            return Ok(vec![None; paths.len()]);
+        }
+        Err(error) => return Err(ApplicationError::Build(error)),
     };
     let mut built = sources.iter().zip(built);
     let files = manifest.components.iter().zip(paths).map(|(spec, path)| {
@@ -173,6 +182,16 @@ fn build(
         None
     });
     Ok(files.collect())
+}
+
+/// What is wrong with the crate in `folder`, at the components that name it.
+fn crate_error(manifest: &Manifest, paths: &[PathBuf], folder: &Path, why: String) -> Vec<Diagnostic> {
+    let named = manifest.components.iter().zip(paths).filter(|(_, path)| *path == folder);
+    let error = |(spec, _): (&manifest::Component, &PathBuf)| {
+        let message = format!("component {:?} can't be compiled", spec.name.value);
+        Diagnostic::new(spec.path.span.clone(), message, why.clone())
+    };
+    named.map(error).collect()
 }
 
 async fn load(
@@ -231,7 +250,7 @@ fn missing_entry(component: &Component, entry: &Located<String>) -> Option<Diagn
     )
 }
 
-fn grants(spec: &manifest::Grants, folder: &std::path::Path) -> Grants {
+fn grants(spec: &manifest::Grants, folder: &Path) -> Grants {
     let dirs = spec.dirs.iter().map(|dir| DirGrant {
         host: folder.join(&dir.host.value),
         guest: dir.guest.clone(),

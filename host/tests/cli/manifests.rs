@@ -250,3 +250,37 @@ fn a_manifest_that_is_not_there_is_one_line() {
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
 }
+
+#[test]
+fn a_crate_that_makes_no_component_is_named_where_the_manifest_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let crate_folder = folder.path().join("worker.wasm");
+    std::fs::create_dir_all(crate_folder.join("src")).unwrap();
+    let package = "[package]\nname = \"plain\"\nversion = \"0.1.0\"\n[workspace]\n";
+    std::fs::write(crate_folder.join("Cargo.toml"), package).unwrap();
+    std::fs::write(crate_folder.join("src/lib.rs"), "").unwrap();
+    std::fs::write(folder.path().join("regrow.toml"), GOOD).unwrap();
+    let check = || regrow().arg("check").arg(folder.path()).output().unwrap();
+    let output = check();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("regrow.toml:6:8") && text.contains("crate-type = [\"cdylib\"]"), "{text}");
+
+    std::fs::write(crate_folder.join("Cargo.toml"), "[package").unwrap();
+    let text = stderr(&check());
+    assert!(
+        text.contains("regrow.toml:6:8") && text.contains("component \"worker\" can't be compiled"),
+        "{text}"
+    );
+
+    std::fs::write(crate_folder.join("Cargo.toml"), format!("{package}[lib]\ncrate-type = [\"cdylib\"]\n"))
+        .unwrap();
+    std::fs::write(crate_folder.join("src/lib.rs"), "this is no Rust").unwrap();
+    let output = check();
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(
+        stderr(&output).lines().last().unwrap().contains("did not compile: see above"),
+        "{}",
+        stderr(&output)
+    );
+}

@@ -33,6 +33,9 @@ impl GuestState {
         if component != *own && !owner.program.grants.spawn.iter().any(|granted| **granted == *component) {
             return Ok(Err(wit::Error::Denied(format!("spawn: {component:?} is not among the grants"))));
         }
+        if let Some(name) = options.name.as_ref().filter(|name| owner.catalog.is_reserved(name)) {
+            return Ok(Err(wit::Error::Denied(reserved(name))));
+        }
         let Some(program) = owner.catalog.get(&component) else {
             return Ok(Err(wit::Error::BadArgument(format!("there is no component {component:?}"))));
         };
@@ -205,6 +208,11 @@ impl Host for GuestState {
         self.charge(0).await?;
         Ok(Err(wit::Error::Unsupported("this version does not hibernate processes".to_owned())))
     }
+}
+
+/// Why a guest can't have a name.
+pub(super) fn reserved(name: &str) -> String {
+    format!("the name {name:?} belongs to a child in the manifest")
 }
 
 fn to_spawned(pid: Pid, monitor: Option<Reference>) -> Spawned {

@@ -2,11 +2,15 @@
 
 use crate::engine::bindings::regrow::otp::registry::Host;
 use crate::engine::bindings::regrow::otp::types as wit;
+use crate::engine::host::process::reserved;
 use crate::engine::state::GuestState;
 
 impl Host for GuestState {
     async fn register(&mut self, name: String, pid: wit::Pid) -> wasmtime::Result<Result<(), wit::Error>> {
         let context = self.charge(name.len()).await?;
+        if self.owner()?.catalog.is_reserved(&name) {
+            return Ok(Err(wit::Error::Denied(reserved(&name))));
+        }
         let pid = pid.into();
         if let Err(error) = self.may_signal(pid)? {
             return Ok(Err(error));

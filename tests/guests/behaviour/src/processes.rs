@@ -180,6 +180,16 @@ pub fn names(_: ()) {
     assert_eq!(registry::whereis("me"), None);
     assert_eq!(mailbox::send("me", &1), Err(Error::NoProc));
 
+    // A name of the manifest is its child's, even while nobody has it.
+    assert!(matches!(registry::register("reserved", own), Err(Error::Denied(_))));
+    let named = SpawnOptions::default().named("reserved");
+    assert!(matches!(process::spawn("helper-sleep", &(), &named), Err(Error::Denied(_))));
+    let neighbour = registry::whereis("reserved").expect("the neighbour is there");
+    assert!(matches!(registry::unregister("reserved"), Err(Error::Denied(_))));
+    assert!(matches!(process::exit_process(neighbour, ExitReason::Kill), Err(Error::Denied(_))));
+    assert!(matches!(process::link(neighbour), Err(Error::Denied(_))));
+    assert_eq!(mailbox::call(neighbour, &7u64, None), Ok(7u64), "anybody may ask it");
+
     // P8: the name is free before the DOWN comes.
     for _ in 0..20 {
         let options = SpawnOptions::monitor().named("short-lived");
