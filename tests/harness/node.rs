@@ -72,29 +72,40 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 impl TestNode {
-    /// Starts an application of the test guests, which are the components `behaviour` and `hostile`.
+    /// Starts a tree of the test guests: a `[supervisor]` table over the components `behaviour` and `hostile`.
     ///
     /// # Panics
-    /// If the manifest is wrong.
-    pub fn start(manifest: &str) -> Self {
-        Self::try_start(manifest, 2).unwrap_or_else(|error| panic!("{error}"))
+    /// If the tree is wrong.
+    pub fn start(tree: &str) -> Self {
+        Self::start_tree(tree, "", 2)
     }
 
     /// As [`TestNode::start`], on one worker thread.
     ///
     /// # Panics
-    /// If the manifest is wrong.
-    pub fn start_on_one_worker(manifest: &str) -> Self {
-        Self::try_start(manifest, 1).unwrap_or_else(|error| panic!("{error}"))
+    /// If the tree is wrong.
+    pub fn start_on_one_worker(tree: &str) -> Self {
+        Self::start_tree(tree, "", 1)
     }
 
-    fn try_start(manifest: &str, workers: usize) -> Result<Self, String> {
-        let path = |guest: Guest| guest.file().display().to_string();
-        let text =
-            manifest.replace("BEHAVIOUR", &path(Guest::Behaviour)).replace("HOSTILE", &path(Guest::Hostile));
+    fn start_tree(tree: &str, behaviour: &str, workers: usize) -> Self {
+        let text = format!(
+            r#"
+            [application]
+            name = "app"
+            [components.behaviour]
+            path = {:?}
+            {behaviour}
+            [components.hostile]
+            path = {:?}
+            {tree}
+            "#,
+            Guest::Behaviour.file(),
+            Guest::Hostile.file(),
+        );
         let manifest = Manifest::parse(Source { path: PathBuf::from("test.toml"), text });
-        let manifest = manifest.map_err(|error| error.to_string())?;
-        Self::start_manifest(manifest, workers)
+        let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+        Self::start_manifest(manifest, workers).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Starts the application of a manifest.
@@ -113,22 +124,16 @@ impl TestNode {
         Ok(Self { node, events, log })
     }
 
-    /// Runs an entry of the behaviour guest as the only child of a supervisor; how it ended, and the log.
+    /// Runs an entry of the behaviour guest beside a neighbour; `argument` and `component` are more lines of its
+    /// child specification and of its component. How it ended, and the log.
     pub fn run_entry(entry: &str, argument: &str, component: &str) -> (ExitReason, String) {
-        let node = Self::start(&format!(
+        let tree = format!(
             r#"
-            [application]
-            name = "test"
-            [components.behaviour]
-            path = "BEHAVIOUR"
-            {component}
-            [components.other]
-            path = "HOSTILE"
             [supervisor]
             auto_shutdown = "any_significant"
             [[supervisor.children]]
             id = "neighbour"
-            component = "other"
+            component = "hostile"
             entry = "victim"
             name = "reserved"
             [[supervisor.children]]
@@ -139,7 +144,8 @@ impl TestNode {
             restart = "temporary"
             significant = true
             "#
-        ));
+        );
+        let node = Self::start_tree(&tree, component, 2);
         let entry = entry.to_owned();
         let ended = node.await_ended(move |ended| ended.identity.entry.as_deref() == Some(entry.as_str()));
         node.await_outcome();

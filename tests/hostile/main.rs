@@ -25,10 +25,6 @@ fn resident_bytes() -> u64 {
 fn start(attack: &str) -> (TestNode, Pid) {
     let node = TestNode::start_on_one_worker(&format!(
         r#"
-        [application]
-        name = "app"
-        [components.hostile]
-        path = "HOSTILE"
         [supervisor]
         [[supervisor.children]]
         id = "victim"

@@ -6,10 +6,6 @@ use regrow_tests::TestNode;
 fn a_crash_report_has_everything_once() {
     let node = TestNode::start(
         r#"
-        [application]
-        name = "app"
-        [components.behaviour]
-        path = "BEHAVIOUR"
         [supervisor]
         auto_shutdown = "any_significant"
         [[supervisor.children]]
@@ -52,10 +48,6 @@ fn a_crash_report_has_everything_once() {
 fn a_hundred_crashes_of_one_kind_are_counted_not_repeated() {
     let node = TestNode::start(
         r#"
-        [application]
-        name = "app"
-        [components.behaviour]
-        path = "BEHAVIOUR"
         [supervisor]
         intensity = 99
         period_s = 3600

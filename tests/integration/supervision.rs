@@ -10,10 +10,6 @@ use regrow_tests::TestNode;
 fn tree(flags: &str) -> TestNode {
     TestNode::start(&format!(
         r#"
-        [application]
-        name = "app"
-        [components.hostile]
-        path = "HOSTILE"
         [supervisor]
         {flags}
         [[supervisor.children]]
@@ -111,10 +107,6 @@ fn s29_a_tree_that_gives_up_has_failed() {
 fn s13_a_guest_that_fails_to_start_is_named_with_its_path() {
     let node = TestNode::start(
         r#"
-        [application]
-        name = "app"
-        [components.behaviour]
-        path = "BEHAVIOUR"
         [supervisor]
         [[supervisor.children]]
         id = "pool"
@@ -134,10 +126,6 @@ fn s13_a_guest_that_fails_to_start_is_named_with_its_path() {
 fn a_start_that_is_not_acknowledged_is_given_up_in_time() {
     let node = TestNode::start(
         r#"
-        [application]
-        name = "app"
-        [components.behaviour]
-        path = "BEHAVIOUR"
         [supervisor]
         [[supervisor.children]]
         id = "hanging"

@@ -143,7 +143,7 @@ pub fn spawn_errors(_: ()) {
     let spawn =
         |entry: &str, options: SpawnOptions| process::spawn(entry, &(), &options).map(|spawned| spawned.pid);
     assert!(matches!(spawn("no-such-entry", SpawnOptions::default()), Err(Error::BadArgument(_))));
-    let other = SpawnOptions { component: Some("other".into()), ..Default::default() };
+    let other = SpawnOptions { component: Some("hostile".into()), ..Default::default() };
     assert!(matches!(spawn("helper-sleep", other), Err(Error::Denied(_))));
     for bad in ["", "undefined", "line\nbreak"] {
         let named = SpawnOptions::default().named(bad);
