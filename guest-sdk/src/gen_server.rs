@@ -308,7 +308,10 @@ fn serve<S: GenServer>(server: &mut S, message: Message) -> Next {
 
 /// No client may end a server by sending what it does not understand.
 fn misfit(message: &Message, error: &regrow_term::DecodeError) -> Next {
-    log::warn!("a request of {} was dropped: {error}", message.from);
+    log::warn!("a request of {} was not understood: {error}", message.from);
+    if let Some(from) = message.reply_to() {
+        mailbox::reply_not_understood(from);
+    }
     Next::Continue
 }
 

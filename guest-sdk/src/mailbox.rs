@@ -127,6 +127,8 @@ pub enum CallError {
     CallingSelf,
     /// The host refused the request.
     Refused(Error),
+    /// The server did not understand the request.
+    NotUnderstood,
     /// The answer is of another type.
     Decode(DecodeError),
 }
@@ -138,6 +140,7 @@ impl fmt::Display for CallError {
             Self::Down(reason) => write!(f, "the called process ended: {reason}"),
             Self::CallingSelf => f.write_str("a process can't call itself"),
             Self::Refused(error) => write!(f, "{error}"),
+            Self::NotUnderstood => f.write_str("the called process did not understand the request"),
             Self::Decode(error) => write!(f, "{error}"),
         }
     }
@@ -212,6 +215,9 @@ where
 {
     let request = payload(request).map_err(CallError::Refused)?;
     let answer = sys::call(to.into(), request, timeout)?;
+    if answer.is_empty() {
+        return Err(CallError::NotUnderstood);
+    }
     decode(&answer).map_err(CallError::Decode)
 }
 
@@ -224,6 +230,12 @@ pub fn send_request<Q: Serialize + ?Sized>(
     request: &Q,
 ) -> Result<Reference, Error> {
     sys::send_request(to.into(), payload(request)?)
+}
+
+/// Tells a caller that its request was not understood: no bytes at all, which no encoding of a value is.
+pub fn reply_not_understood(to: ReplyTo) {
+    // Nothing can be too large about nothing.
+    let _ = sys::reply(to, Vec::new());
 }
 
 /// Answers a call. Any process that has the token may; nothing happens if the caller does not wait any more.

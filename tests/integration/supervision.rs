@@ -69,11 +69,12 @@ fn s21_rest_for_one_regrows_those_behind() {
     let node = tree("strategy = \"rest_for_one\"\nintensity = 5");
     let (first, leaf, last) = (node.await_name("first"), node.await_name("leaf-2"), node.await_name("last"));
     kill(&node, "last");
-    node.await_successor("last", last);
+    let last = node.await_successor("last", last);
     assert_eq!(node.await_name("leaf-2"), leaf);
     let old = kill(&node, "first");
     node.await_successor("first", old);
     node.await_successor("leaf-2", leaf);
+    node.await_successor("last", last);
     assert_ne!(node.await_name("first"), first);
     assert!(answers(&node, "last"));
 }
