@@ -23,34 +23,35 @@ pub fn summary(totals: &Totals) -> String {
 
 fn write_summary(out: &mut String, totals: &Totals) -> fmt::Result {
     let counts = &totals.counts;
-    writeln!(out, "\nSUMMARY")?;
-    writeln!(out, "  requests      {:>16}", grouped(counts.requests))?;
-    writeln!(out, "  bytes         {:>16}", grouped(counts.bytes))?;
-    writeln!(out, "  poison lines  {:>16}", grouped(totals.poison_lines))?;
-    writeln!(out, "\nSTATUS")?;
-    for (class, count) in (1..).zip(counts.status_classes) {
-        writeln!(out, "  {class}xx           {:>16}", grouped(count))?;
-    }
-    writeln!(out, "\nTOP PATHS")?;
-    for (path, count) in top(&counts.paths) {
-        let path: String = path.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
-        writeln!(out, "  {:>12}  {path}", grouped(count))?;
-    }
     writeln!(out, "\nREQUESTS PER MINUTE")?;
     let highest = counts.minutes.values().max().copied().unwrap_or(1).max(1);
     for (minute, count) in in_order(&counts.minutes) {
         let bar = "█".repeat(usize::try_from(count * BAR_WIDTH / highest).unwrap_or(0));
         writeln!(out, "  {minute}  {:>10}  {bar}", grouped(count))?;
     }
+    writeln!(out, "\nTOP PATHS")?;
+    for (path, count) in top(&counts.paths) {
+        writeln!(out, "  {:>12}  {}", grouped(count), printable(path))?;
+    }
     if !totals.first_poison.is_empty() {
         writeln!(out, "\nPOISON LINES (the first {})", totals.first_poison.len())?;
         for poison in &totals.first_poison {
-            let excerpt: String =
-                poison.excerpt.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
-            writeln!(out, "  {:<44}  {excerpt}", poison.why)?;
+            writeln!(out, "  {:<44}  {}", printable(&poison.why), printable(&poison.excerpt))?;
         }
     }
+    writeln!(out, "\nSUMMARY")?;
+    for (class, count) in (1..).zip(counts.status_classes) {
+        writeln!(out, "  status {class}xx    {:>16}", grouped(count))?;
+    }
+    writeln!(out, "  requests      {:>16}", grouped(counts.requests))?;
+    writeln!(out, "  bytes         {:>16}", grouped(counts.bytes))?;
+    writeln!(out, "  poison lines  {:>16}", grouped(totals.poison_lines))?;
     Ok(())
+}
+
+/// Text of unknown origin, for a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }
 
 fn top(paths: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
