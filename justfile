@@ -30,9 +30,11 @@ check manifest="examples-guests/access-log/regrow.toml":
 lint:
     cargo fmt --all --check
     cargo fmt --all --check --manifest-path examples-guests/Cargo.toml
+    cargo fmt --all --check --manifest-path examples-guests/lean/Cargo.toml
     cargo fmt --all --check --manifest-path tests/guests/Cargo.toml
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path examples-guests/Cargo.toml --workspace --target wasm32-wasip2 -- -D warnings
+    cargo clippy --manifest-path examples-guests/lean/Cargo.toml --target wasm32-wasip2 -- -D warnings
     cargo clippy --manifest-path tests/guests/Cargo.toml --workspace --target wasm32-wasip2 -- -D warnings
 
 # The tests of the examples' own logic, on this machine

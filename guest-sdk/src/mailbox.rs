@@ -198,8 +198,8 @@ pub fn receive_match<T>(
     None
 }
 
-/// Waits for what answers a reference: a DOWN, a timer's message, a reply. What arrived before the reference
-/// was made is not looked through.
+/// Waits for what answers a reference: a DOWN, a timer's message, a reply. While a monitor or request is open,
+/// what had arrived before it was made is not looked through.
 pub fn wait_for(reference: impl Into<Reference>, timeout: Option<Duration>) -> Option<Received> {
     sys::wait_for(reference.into(), timeout)
 }

@@ -126,6 +126,8 @@ pub enum ReportKind {
     AutoShutdown {
         /// The child's id.
         child: String,
+        /// Why it ended.
+        reason: ExitReason,
     },
 }
 

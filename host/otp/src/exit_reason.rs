@@ -74,7 +74,8 @@ impl ExitReason {
 /// A trap of a wasm instance. A panic of the guest's language is a trap with the panic's message.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct WasmTrap {
-    /// The kind, in wasmtime's words (`unreachable`, `memory-out-of-bounds`, `stack-overflow`, …), or `panic`.
+    /// The kind, in wasmtime's words (`unreachable`, `memory-out-of-bounds`, `stack-overflow`, …), `panic`, or `host` if
+    /// a host function refused to go on.
     pub code: String,
     /// What the guest or the engine said about it.
     pub message: String,

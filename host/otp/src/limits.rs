@@ -11,7 +11,7 @@ pub struct Limits {
     pub mailbox_bytes: u64,
     /// Bytes of one message that the process sends.
     pub message_bytes: u64,
-    /// Links, counted at the side that made them.
+    /// Links that the process may have when it makes another.
     pub links: u64,
     /// Monitors that the process holds, its pending calls included.
     pub monitors: u64,

@@ -131,7 +131,8 @@ impl Received {
     /// What this takes of memory beside its entry, in bytes.
     pub(crate) fn weight(&self) -> u64 {
         let bytes = match self {
-            Self::Down { reason, .. } | Self::Exit { reason, .. } => reason.weight(),
+            // Another process chose the reason: how long it is must not decide how many fit.
+            Self::Down { reason, .. } | Self::Exit { reason, .. } => reason.weight().min(MAX_REASON_CHARGE),
             _ => self.payload_len(),
         };
         bytes as u64
@@ -148,6 +149,9 @@ impl Received {
         }
     }
 }
+
+/// The most that the reason of an EXIT or a DOWN is charged with, in bytes.
+const MAX_REASON_CHARGE: usize = 4 << 10;
 
 /// How far a mailbox had grown at some moment: what is known to have arrived later is looked for only behind
 /// this mark (rule P53).

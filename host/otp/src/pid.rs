@@ -32,8 +32,9 @@ impl fmt::Debug for Pid {
     }
 }
 
-/// Names one monitor, timer, call or start acknowledgement. Random, so that nobody can make one up, and
-/// looked up only in the tables of the process that owns it.
+/// Names one monitor, timer, call or start acknowledgement. Random, so that nobody can make one up. Monitors and
+/// calls are looked up only at the process that owns them; a timer can be stopped by whoever knows its reference,
+/// as in Erlang.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference(pub u64);
 

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const TAKE_OVER_AFTER: Duration = Duration::from_micros(100);
 
 thread_local! {
     /// Which worker of which scheduler the calling thread is.
-    static WORKER: Cell<Option<(*const (), usize)>> = const { Cell::new(None) };
+    static WORKER: Cell<Option<(u64, usize)>> = const { Cell::new(None) };
 }
 
 /// Where a process stands with the scheduler.
@@ -102,6 +102,8 @@ impl Schedule {
 type Queue = Mutex<VecDeque<Arc<Process>>>;
 
 pub(crate) struct Scheduler {
+    /// Tells this scheduler from others that the same thread may have to do with.
+    id: u64,
     queues: Box<[Queue]>,
     /// Spreads what is woken from outside the workers.
     next_queue: AtomicUsize,
@@ -113,7 +115,9 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     pub(crate) fn new(workers: usize) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             queues: (0..workers.max(1)).map(|_| Queue::default()).collect(),
             next_queue: AtomicUsize::new(0),
             idle: StdMutex::new(0),
@@ -129,17 +133,12 @@ impl Scheduler {
 
     /// Makes the calling thread the worker `index`.
     pub(crate) fn enter(&self, index: usize) {
-        WORKER.set(Some((self.address(), index)));
-    }
-
-    /// Tells this scheduler from others that the same thread may have to do with.
-    fn address(&self) -> *const () {
-        std::ptr::from_ref(self).cast()
+        WORKER.set(Some((self.id, index)));
     }
 
     /// Which of this scheduler's workers the calling thread is.
     fn own_worker(&self) -> Option<usize> {
-        WORKER.get().filter(|(scheduler, _)| *scheduler == self.address()).map(|(_, index)| index)
+        WORKER.get().filter(|(scheduler, _)| *scheduler == self.id).map(|(_, index)| index)
     }
 
     /// Queues a process for the first time.

@@ -119,7 +119,7 @@ impl Toolchain {
         workspace: &Path,
         members: Vec<PathBuf>,
     ) -> Result<BTreeMap<PathBuf, Option<PathBuf>>, BuildError> {
-        let packages = self.packages(workspace)?;
+        let packages = self.packages(workspace, &members)?;
         let mut ids: BTreeMap<PathBuf, String> = BTreeMap::new();
         for member in &members {
             let manifest = member.join("Cargo.toml").canonicalize().unwrap_or_default();
@@ -145,7 +145,11 @@ impl Toolchain {
     }
 
     /// The ids of a workspace's packages, by their manifests.
-    fn packages(&self, workspace: &Path) -> Result<BTreeMap<PathBuf, String>, BuildError> {
+    fn packages(
+        &self,
+        workspace: &Path,
+        members: &[PathBuf],
+    ) -> Result<BTreeMap<PathBuf, String>, BuildError> {
         let output = self
             .cargo(parent(workspace))
             .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
@@ -154,7 +158,8 @@ impl Toolchain {
             .map_err(|error| self.program_error(error))?;
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(BuildError::NotACrate(parent(workspace).to_owned(), why));
+            let member = members.first().map_or_else(|| parent(workspace).to_owned(), PathBuf::clone);
+            return Err(BuildError::NotACrate(member, why));
         }
         let metadata: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         let packages = metadata["packages"].as_array().cloned().unwrap_or_default();

@@ -174,7 +174,15 @@ async fn load(args: &ManifestArgs) -> Result<Application, Failure> {
     match Manifest::read(&args.manifest) {
         Ok(manifest) => Ok(Application::load(manifest, &engine, &say).await?),
         Err(ManifestError::Invalid { source, errors, draft: Some(draft) }) => {
-            Err(Failure::Invalid(source, Application::check_draft(&draft, errors, &engine, &say).await?))
+            let known = errors.clone();
+            match Application::check_draft(&draft, errors, &engine, &say).await {
+                Ok(errors) => Err(Failure::Invalid(source, errors)),
+                // What is known already is worth more than why no more could be found out.
+                Err(error) => {
+                    say(&error.to_string());
+                    Err(Failure::Invalid(source, known))
+                }
+            }
         }
         Err(error) => Err(error.into()),
     }

@@ -46,21 +46,20 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
             _ = terminations.recv() => SIGTERM,
         };
         if stopping {
-            // At once, whatever the worker threads are doing.
-            eprintln!("regrow: killed");
+            // At once, whatever the worker threads are doing, and even if nobody reads what is printed.
             std::process::exit(128 + signal);
         }
-        eprintln!("regrow: stopping {name}; once more kills it");
         node.stop();
         stopping = true;
+        // On a thread of its own: a pipe that nobody reads must not keep the next signal from being heard.
+        let line = format!("regrow: stopping {name}; once more kills it");
+        std::thread::spawn(move || eprintln!("{line}"));
     };
     match outcome {
         Outcome::Stopped => Ok(()),
         Outcome::GaveUp => Err(Failure::Application(format!(
             "{name} failed: its root supervisor gave up after too many restarts"
         ))),
-        Outcome::Failed(reason) => {
-            Err(Failure::Application(format!("{name} failed: its root supervisor ended with {reason}")))
-        }
+        Outcome::Failed(reason) => Err(Failure::Application(format!("{name} failed: {reason}"))),
     }
 }

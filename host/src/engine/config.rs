@@ -54,6 +54,7 @@ impl Engine {
             .total_tables(MAX_INSTANCES * 4)
             .total_stacks(MAX_INSTANCES)
             .max_memory_size(MAX_MEMORY_BYTES as usize)
+            .max_core_instances_per_component(16)
             .max_memories_per_component(1)
             .max_tables_per_component(16);
         let mut config = Config::new();

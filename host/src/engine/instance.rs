@@ -120,6 +120,19 @@ impl StartChild for StartGuest {
     }
 }
 
+/// A store whose fuel is read when it ends, however it ends: a process that is killed is just dropped.
+struct Metered {
+    store: Store<GuestState>,
+    context: Context,
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        let spent = u64::MAX - self.store.get_fuel().unwrap_or(u64::MAX);
+        self.context.meter().reductions.store(spent, Ordering::Relaxed);
+    }
+}
+
 /// Runs a process from its beginning to its end.
 async fn run(start: StartGuest, context: Context) -> ExitReason {
     let name = start.name.clone().unwrap_or_else(|| start.entry.to_string());
@@ -136,7 +149,9 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
         limits: start.limits.clone(),
         log: Arc::new(log),
     };
-    let mut store = Store::new(pre.engine(), GuestState::of(owner));
+    let mut metered =
+        Metered { store: Store::new(pre.engine(), GuestState::of(owner)), context: context.clone() };
+    let store = &mut metered.store;
     store.limiter(|state| &mut state.memory);
     // Bytes that one host call may copy out of the guest: more than a message may have, so that one that is too
     // large gets its error and does not end the guest.
@@ -146,13 +161,11 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
     let result = async {
         store.set_fuel(u64::MAX)?;
         store.fuel_async_yield_interval(Some(SLICE_REDUCTIONS))?;
-        let guest = pre.instantiate_async(&mut store).await?;
+        let guest = pre.instantiate_async(&mut *store).await?;
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
-        guest.call_run(&mut store, &argument).await
+        guest.call_run(&mut *store, &argument).await
     }
     .await;
-    let spent = u64::MAX - store.get_fuel().unwrap_or(u64::MAX);
-    context.meter().reductions.store(spent, Ordering::Relaxed);
     match result {
         Ok(Ok(())) => ExitReason::Normal,
         Ok(Err(reason)) => convert::exit_reason_from_guest(reason),

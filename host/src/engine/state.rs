@@ -1,6 +1,7 @@
 //! What the host keeps beside each instance.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use regrow_otp::Context;
 use wasmtime::component::ResourceTable;
@@ -83,6 +84,7 @@ impl GuestState {
     /// process that was killed does not return from it.
     pub(super) async fn charge(&mut self, bytes: usize) -> wasmtime::Result<Context> {
         let context = self.context()?.clone();
+        context.meter().memory_bytes.store(self.memory.used(), Ordering::Relaxed);
         self.work.spend(&context, bytes).await;
         context.checkpoint().await;
         Ok(context)

@@ -279,13 +279,13 @@ fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits {
 }
 
 fn supervisor_spec(spec: &manifest::Supervisor, path: &str, catalog: &Arc<Catalog>) -> SupervisorSpec {
-    let children = spec.children.iter().filter_map(|child| child_spec(child, path, catalog)).collect();
+    let children = spec.children.iter().map(|child| child_spec(child, path, catalog)).collect();
     let name = spec.name.as_ref().map(|name| name.value.clone());
     SupervisorSpec::new(path, name, spec.flags.clone(), children)
         .unwrap_or_else(|errors| unreachable!("the manifest was checked: {errors:?}"))
 }
 
-fn child_spec(child: &manifest::Child, path: &str, catalog: &Arc<Catalog>) -> Option<ChildSpec> {
+fn child_spec(child: &manifest::Child, path: &str, catalog: &Arc<Catalog>) -> ChildSpec {
     let id = child.id.value.clone();
     let spec = match &child.start {
         ChildStart::Supervisor(nested) => {
@@ -293,24 +293,26 @@ fn child_spec(child: &manifest::Child, path: &str, catalog: &Arc<Catalog>) -> Op
             ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
         }
         ChildStart::Worker { component, entry, name, args, limits: own } => {
-            // The manifest was checked: the component is there, and a TOML value has an encoding.
-            let program = catalog.get(&component.value)?.clone();
+            let (Some(program), Ok(argument)) = (catalog.get(&component.value), encode(args)) else {
+                unreachable!("the manifest was checked: the component is there, and its arguments are terms")
+            };
+            let program = program.clone();
             let start = StartGuest {
                 catalog: catalog.clone(),
                 limits: limits(&program.limits, own),
                 program,
                 entry: entry.value.as_str().into(),
-                argument: Bytes::from(encode(args).ok()?),
+                argument: Bytes::from(argument),
                 name: name.as_ref().map(|name| name.value.clone()),
             };
             ChildSpec::worker(id, Arc::new(start))
         }
     };
-    Some(ChildSpec {
+    ChildSpec {
         restart: child.restart,
         shutdown: child.shutdown,
         significant: child.significant,
         start_timeout: child.start_timeout,
         ..spec
-    })
+    }
 }

@@ -1,8 +1,7 @@
 //! A running node: one application's tree, the threads that run it, and how it ended.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use rand::Rng as _;
@@ -42,11 +41,11 @@ impl NodeOptions {
 /// How a node's tree ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// In order: it was told to stop, or a significant child had finished.
+    /// In order: it was told to stop, or a significant child had ended in order.
     Stopped,
     /// Its root gave up: too many restarts.
     GaveUp,
-    /// Its root could not start, or was killed.
+    /// Its root could not start, was killed, or ended because a significant child had crashed.
     Failed(ExitReason),
 }
 
@@ -68,8 +67,7 @@ impl Node {
     pub fn start(application: Application, options: NodeOptions) -> anyhow::Result<Self> {
         let reactor = Reactor::start().context("the I/O thread can't be started")?;
         let (sender, outcome) = watch::channel(None);
-        let watch =
-            RootWatch { name: application.name().to_owned(), gave_up: AtomicBool::new(false), sender };
+        let watch = RootWatch { name: application.name().to_owned(), failure: Mutex::default(), sender };
         let sinks = Sinks { reporter: Reporter::new(options.logger.clone()), watch, more: options.events };
         let runtime = Runtime::new(RuntimeConfig {
             clock: Arc::new(SystemClock::start()),
@@ -158,7 +156,8 @@ impl RandomSource for SecureRandom {
 /// Knows when the root ends, and whether that was in order.
 struct RootWatch {
     name: String,
-    gave_up: AtomicBool,
+    /// What the root said of its own failure before it ended with `shutdown`.
+    failure: Mutex<Option<Outcome>>,
     sender: watch::Sender<Option<Outcome>>,
 }
 
@@ -166,16 +165,23 @@ impl EventSink for RootWatch {
     fn event(&self, event: &Event) {
         match event {
             Event::Supervisor(report) if report.path == self.name => {
-                if matches!(report.kind, ReportKind::GaveUp { .. }) {
-                    self.gave_up.store(true, Ordering::SeqCst);
+                let failure = match &report.kind {
+                    ReportKind::GaveUp { .. } => Some(Outcome::GaveUp),
+                    ReportKind::AutoShutdown { reason, .. } if !reason.is_clean() => {
+                        Some(Outcome::Failed(reason.clone()))
+                    }
+                    _ => None,
+                };
+                if failure.is_some() {
+                    *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
                 }
             }
             Event::Exited(exited)
                 if exited.identity.kind == ProcessKind::Supervisor && exited.identity.parent.is_none() =>
             {
+                let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let outcome = match &exited.reason {
-                    ExitReason::Shutdown if self.gave_up.load(Ordering::SeqCst) => Outcome::GaveUp,
-                    ExitReason::Shutdown => Outcome::Stopped,
+                    ExitReason::Shutdown => failure.unwrap_or(Outcome::Stopped),
                     reason => Outcome::Failed(reason.clone()),
                 };
                 self.sender.send_replace(Some(outcome));

@@ -18,6 +18,11 @@ const MAX_PENDING: usize = 1024;
 const BURST: u32 = 5;
 const BURST_PERIOD: Duration = Duration::from_secs(10);
 
+/// Kinds of crashes that are told apart at a time, and how much of a crash's place tells them apart: guests
+/// choose both.
+const MAX_KINDS: usize = 256;
+const MAX_PLACE_CHARS: usize = 128;
+
 /// Turns events into log entries.
 pub struct Reporter {
     logger: Logger,
@@ -112,7 +117,7 @@ impl Reporter {
                 );
                 self.logger.write(Level::Error, path, message);
             }
-            ReportKind::AutoShutdown { child } => {
+            ReportKind::AutoShutdown { child, .. } => {
                 self.logger.write(
                     Level::Info,
                     path,
@@ -135,6 +140,9 @@ impl Reporter {
             return;
         }
         let kind = kind_of(exited);
+        if state.bursts.len() >= MAX_KINDS && !state.bursts.contains_key(&kind) {
+            self.forget_bursts(state);
+        }
         let burst = state.bursts.entry(kind.clone()).or_insert_with(Burst::new);
         if burst.start.elapsed() > BURST_PERIOD {
             self.count_held_back(&kind, burst);
@@ -146,6 +154,15 @@ impl Reporter {
         }
         burst.reported += 1;
         self.logger.write(Level::Error, title(exited), render(exited, outcome));
+    }
+
+    /// Ends the bursts whose time is over; all of them, if there are still too many kinds.
+    fn forget_bursts(&self, state: &mut State) {
+        let all = state.bursts.values().all(|burst| burst.start.elapsed() <= BURST_PERIOD);
+        let is_over = |burst: &Burst| all || burst.start.elapsed() > BURST_PERIOD;
+        for (kind, burst) in state.bursts.extract_if(|_, burst| is_over(burst)) {
+            self.count_held_back(&kind, &burst);
+        }
     }
 
     fn count_held_back(&self, kind: &str, burst: &Burst) {
@@ -205,7 +222,9 @@ fn kind_of(exited: &Exited) -> String {
     let reason = match &exited.reason {
         // Two panics in different places are two kinds.
         ExitReason::Trap(trap) => {
-            format!("{} at {}", exited.reason, trap.location.as_deref().unwrap_or("?"))
+            let place: String =
+                trap.location.as_deref().unwrap_or("?").chars().take(MAX_PLACE_CHARS).collect();
+            format!("{} at {place}", exited.reason)
         }
         ExitReason::Error(_) => "error".to_owned(),
         ExitReason::Other(_) => "other".to_owned(),

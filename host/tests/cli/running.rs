@@ -100,8 +100,17 @@ fn sigint_and_sigterm_stop_the_tree_in_order() {
 #[test]
 fn a_guest_without_std_runs_and_crashes_like_any_other() {
     let output = regrow().arg("run").arg(example("lean")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Hello, world, from a guest without std"), "{}", stderr(&output));
+
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = std::fs::read_to_string(example("lean").join("regrow.toml")).unwrap();
+    let path = format!("path = {:?}", example("lean"));
+    let manifest = manifest.replace("path = \".\"", &path).replace("args = \"world\"", "args = \"\"");
+    std::fs::write(folder.path().join("regrow.toml"), manifest).unwrap();
+    let output = regrow().arg("run").arg(folder.path()).output().unwrap();
     let log = stderr(&output);
-    assert_eq!(output.status.code(), Some(0), "{log}");
-    assert!(log.contains("Hello, world, from a guest without std"), "{log}");
     assert!(log.contains("a lean guest panics like any other"), "{log}");
+    assert_eq!(output.status.code(), Some(1), "a significant child that crashes is a failure: {log}");
+    assert!(log.lines().last().unwrap().contains("lean failed: trap(panic)"), "{log}");
 }

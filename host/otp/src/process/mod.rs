@@ -58,7 +58,8 @@ pub struct Identity {
     pub parent: Option<Pid>,
 }
 
-/// Counters that the body keeps up to date and anybody may read.
+/// Counters that the body writes and anybody may read. A guest's memory is as of its last call to the host, its
+/// reductions are known when it has ended.
 #[derive(Debug, Default)]
 pub struct Meter {
     /// Work done, in reductions.

@@ -38,6 +38,19 @@ impl Context {
         None
     }
 
+    /// Receives the oldest message that `matches`, whatever a selective receive is looking at: for what the host
+    /// does in the middle of one. `matches` must not touch the runtime.
+    pub(crate) async fn receive_first(
+        &self,
+        timeout: Option<Duration>,
+        matches: impl Fn(&Received) -> bool,
+    ) -> Option<Received> {
+        let deadline = self.deadline(timeout);
+        let received =
+            self.wait(Waiting::Message { deadline }, |state| state.mailbox.take_first(&matches)).await;
+        self.note(received)
+    }
+
     /// Starts a selective receive by hand: puts the cursor before the oldest message and fixes the deadline.
     /// Then call [`Context::scan_next`].
     pub fn start_scan(&self, timeout: Option<Duration>) {
@@ -63,8 +76,8 @@ impl Context {
         self.note(received)
     }
 
-    /// Waits for the answer to `reference`: its reply, DOWN, timer or acknowledgement. Costs nothing for what
-    /// had arrived before the reference was made (rule P53). None after `timeout`.
+    /// Waits for the answer to `reference`: its reply, DOWN, timer or acknowledgement. While a
+    /// monitor or call is open, what had arrived before it costs nothing (rule P53). None after `timeout`.
     pub async fn receive_answer(&self, reference: Reference, timeout: Option<Duration>) -> Option<Received> {
         let (from, mark) = {
             let state = self.process().state.lock();

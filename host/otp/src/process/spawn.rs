@@ -94,7 +94,7 @@ impl Runtime {
         };
 
         let build = |pid| {
-            let mut state = State::new(pid, &options.limits);
+            let mut state = State::new(pid, &identity, &options.limits);
             state.trap_exit = options.trap_exit;
             link.into_iter().for_each(|peer| state.links.on_link(peer));
             if let (Some(parent), Some(reference)) = (parent, monitor) {

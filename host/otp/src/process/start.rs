@@ -89,7 +89,7 @@ impl Context {
         monitor: Reference,
         timeout: Option<Duration>,
     ) -> impl Future<Output = Option<Received>> {
-        self.receive_matching(timeout, move |received| {
+        self.receive_first(timeout, move |received| {
             let answers = received.answers();
             answers == Some(ack) || answers == Some(monitor)
         })

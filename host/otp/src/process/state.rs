@@ -8,6 +8,8 @@ use crate::link::Links;
 use crate::mailbox::{Mailbox, Received};
 use crate::monitor::{Held, Monitors};
 use crate::pid::{Destination, Pid, Reference};
+use crate::process::{Identity, ProcessKind};
+use crate::runtime::HOST;
 use crate::signal::{ExitDecision, Signal, decide_exit, decide_link_exit};
 
 /// Signals to send because of a signal that was applied.
@@ -15,6 +17,7 @@ pub(crate) type Effects = Vec<(Pid, Signal)>;
 
 pub(crate) struct State {
     pub(crate) pid: Pid,
+    parent: Option<Pid>,
     pub(crate) trap_exit: bool,
     pub(crate) mailbox: Mailbox,
     pub(crate) links: Links,
@@ -77,10 +80,14 @@ pub struct LastReceived {
 }
 
 impl State {
-    pub(crate) fn new(pid: Pid, limits: &Limits) -> Self {
+    pub(crate) fn new(pid: Pid, identity: &Identity, limits: &Limits) -> Self {
         let signals = limits.links.saturating_add(limits.monitors).saturating_add(limits.timers);
+        // What children say when they end must never end their supervisor.
+        let supervises = identity.kind == ProcessKind::Supervisor;
+        let bytes = if supervises { u64::MAX } else { limits.mailbox_bytes };
         Self {
-            bounds: Bounds { signals, bytes: limits.mailbox_bytes },
+            parent: identity.parent,
+            bounds: Bounds { signals, bytes },
             pid,
             trap_exit: false,
             mailbox: Mailbox::default(),
@@ -114,7 +121,9 @@ impl State {
             }
             Signal::Exit { from, reason } => {
                 let decision = decide_exit(from, self.pid, &reason, self.trap_exit);
-                if decision == ExitDecision::Deliver {
+                // The parent's order to stop, or the host's, is never lost.
+                let is_order = from == HOST || Some(from) == self.parent;
+                if decision == ExitDecision::Deliver && !is_order {
                     self.deliver_if_room(Received::Exit { from, reason });
                 } else {
                     self.decided(decision, from, reason);

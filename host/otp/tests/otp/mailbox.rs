@@ -324,11 +324,16 @@ fn nobody_can_end_a_process_by_filling_its_mailbox_with_signals() {
             send(&context, parent, &format!("reply {answer}"));
             ExitReason::Normal
         });
-        for _ in 0..100 {
-            context.exit_process(victim, oops());
-            context.start_timer(Duration::ZERO, victim.into(), Bytes::from(vec![0; 900])).unwrap();
-            settle(&context).await;
-        }
+        // A stranger: the parent's exit signals are orders.
+        let attacker = child(&context, Default::default(), move |context| async move {
+            for _ in 0..100 {
+                context.exit_process(victim, oops());
+                context.start_timer(Duration::ZERO, victim.into(), Bytes::from(vec![0; 900])).unwrap();
+                settle(&context).await;
+            }
+            ExitReason::Normal
+        });
+        context.await_down(attacker).await;
         trace.note(if context.runtime().is_alive(victim) { "alive" } else { "dead" });
         send(&context, victim, "go");
         trace.note(next(&context).await);
@@ -355,5 +360,28 @@ fn the_bytes_of_running_timers_are_limited() {
         });
         trace.note(next(&context).await);
         trace.note(next(&context).await);
+    });
+}
+
+#[test]
+fn the_order_to_stop_reaches_a_process_whose_mailbox_is_full_of_signals() {
+    check(&["DOWN shutdown"], |context, trace| async move {
+        let victim = child(&context, SpawnOptions { limits: small(), ..trapping() }, |context| async move {
+            let parent = context.identity().parent.unwrap();
+            let order =
+                |received: &Received| matches!(received, Received::Exit { from, .. } if *from == parent);
+            context.receive_matching(None, order).await;
+            ExitReason::Shutdown
+        });
+        let stranger = child(&context, Default::default(), move |context| async move {
+            for _ in 0..100 {
+                context.exit_process(victim, oops());
+            }
+            ExitReason::Normal
+        });
+        context.await_down(stranger).await;
+        let monitor = context.monitor(victim.into()).unwrap();
+        context.exit_process(victim, ExitReason::Shutdown);
+        trace.note(down(&context, monitor).await);
     });
 }

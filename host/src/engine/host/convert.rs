@@ -152,6 +152,28 @@ pub(in crate::engine) fn exit_reason_from_guest(reason: wit::ExitReason) -> otp:
     }
 }
 
+/// Bytes that came with a destination.
+pub(super) fn destination_len(destination: &wit::Destination) -> usize {
+    match destination {
+        wit::Destination::Name(name) => name.len(),
+        wit::Destination::Pid(_) => 0,
+    }
+}
+
+/// Bytes that came with a reason.
+pub(super) fn reason_len(reason: &wit::ExitReason) -> usize {
+    match reason {
+        wit::ExitReason::ShutdownWith(term) | wit::ExitReason::Error(term) | wit::ExitReason::Other(term) => {
+            term.len()
+        }
+        wit::ExitReason::Trap(trap) => {
+            trap.message.len() + trap.code.len() + trap.backtrace.iter().map(String::len).sum::<usize>()
+        }
+        wit::ExitReason::Limit(limit) => limit.which.len(),
+        _ => 0,
+    }
+}
+
 fn cut(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
     text

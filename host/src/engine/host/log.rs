@@ -17,7 +17,7 @@ impl Host for GuestState {
     }
 
     async fn write(&mut self, level: WitLevel, target: String, message: String) -> wasmtime::Result<()> {
-        self.charge(message.len()).await?;
+        self.charge(message.len() + target.len()).await?;
         let level = match level {
             WitLevel::Error => Level::Error,
             WitLevel::Warning => Level::Warning,

@@ -4,7 +4,7 @@ use regrow_otp::{CallError as OtpCallError, MessageKind, Reference};
 
 use crate::engine::bindings::regrow::otp::mailbox::{CallError, Host, SendKind};
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, milliseconds, payload_bytes};
+use crate::engine::host::convert::{destination, destination_len, milliseconds, payload_bytes};
 use crate::engine::state::GuestState;
 
 impl GuestState {
@@ -27,7 +27,7 @@ impl Host for GuestState {
         kind: SendKind,
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let context = self.charge(payload.len()).await?;
+        let context = self.charge(payload.len() + destination_len(&to)).await?;
         let kind = match kind {
             SendKind::Info => MessageKind::Info,
             SendKind::Cast => MessageKind::Cast,
@@ -75,7 +75,7 @@ impl Host for GuestState {
         payload: Vec<u8>,
         timeout_ms: Option<u64>,
     ) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
-        let context = self.charge(payload.len()).await?;
+        let context = self.charge(payload.len() + destination_len(&to)).await?;
         let answer = context.call(&destination(to), payload_bytes(payload), milliseconds(timeout_ms)).await;
         if let Ok(answer) = &answer {
             self.charge(answer.len()).await?;
@@ -94,7 +94,7 @@ impl Host for GuestState {
         to: wit::Destination,
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
-        let context = self.charge(payload.len()).await?;
+        let context = self.charge(payload.len() + destination_len(&to)).await?;
         let sent = context.send_request(&destination(to), payload_bytes(payload));
         Ok(sent.map(|reference| reference.0).map_err(|error| match error {
             OtpCallError::NotSent(error) => error.into(),

@@ -8,7 +8,9 @@ use crate::engine::bindings::regrow::otp::process::{
     Flag, Host, InitResult, SpawnOptions as WitOptions, Spawned, Started,
 };
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, exit_reason_from_guest, milliseconds, payload_bytes};
+use crate::engine::host::convert::{
+    destination, destination_len, exit_reason_from_guest, milliseconds, payload_bytes, reason_len,
+};
 use crate::engine::instance::StartGuest;
 use crate::engine::state::GuestState;
 use crate::engine::trap::{Exit, Panic};
@@ -84,7 +86,7 @@ impl Host for GuestState {
         argument: Vec<u8>,
         options: WitOptions,
     ) -> Outcome<Spawned> {
-        let context = self.charge(argument.len()).await?;
+        let context = self.charge(argument.len() + spawn_len(&component, &entry, &options)).await?;
         let start = match self.start_guest(component, entry, argument, &options)? {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
@@ -102,7 +104,7 @@ impl Host for GuestState {
         options: WitOptions,
         timeout_ms: Option<u64>,
     ) -> Outcome<Started> {
-        let context = self.charge(argument.len()).await?;
+        let context = self.charge(argument.len() + spawn_len(&component, &entry, &options)).await?;
         let start = match self.start_guest(component, entry, argument, &options)? {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
@@ -129,7 +131,7 @@ impl Host for GuestState {
     }
 
     async fn exit(&mut self, reason: wit::ExitReason) -> wasmtime::Result<()> {
-        self.charge(0).await?;
+        self.charge(reason_len(&reason)).await?;
         Err(wasmtime::Error::new(Exit(exit_reason_from_guest(reason))))
     }
 
@@ -138,7 +140,7 @@ impl Host for GuestState {
     }
 
     async fn exit_process(&mut self, pid: wit::Pid, reason: wit::ExitReason) -> Outcome<()> {
-        let context = self.charge(0).await?;
+        let context = self.charge(reason_len(&reason)).await?;
         let pid = pid.into();
         if let Err(error) = self.may_signal(pid)? {
             return Ok(Err(error));
@@ -168,7 +170,7 @@ impl Host for GuestState {
     }
 
     async fn monitor(&mut self, object: wit::Destination) -> Outcome<u64> {
-        let context = self.charge(0).await?;
+        let context = self.charge(destination_len(&object)).await?;
         Ok(context.monitor(destination(object)).map(|reference| reference.0).map_err(Into::into))
     }
 
@@ -191,7 +193,7 @@ impl Host for GuestState {
     }
 
     async fn set_label(&mut self, label: Option<String>) -> Outcome<()> {
-        let context = self.charge(0).await?;
+        let context = self.charge(label.as_ref().map_or(0, String::len)).await?;
         let bytes = label.as_ref().map_or(0, String::len);
         if bytes > MAX_LABEL_BYTES {
             return Ok(Err(wit::Error::Limit(wit::LimitExceeded {
@@ -213,6 +215,12 @@ impl Host for GuestState {
 /// Why a guest can't have a name.
 pub(super) fn reserved(name: &str) -> String {
     format!("the name {name:?} belongs to a child in the manifest")
+}
+
+/// Bytes that came with a spawn, beside its argument.
+fn spawn_len(component: &Option<String>, entry: &str, options: &WitOptions) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    entry.len() + optional(component) + optional(&options.name)
 }
 
 fn to_spawned(pid: Pid, monitor: Option<Reference>) -> Spawned {

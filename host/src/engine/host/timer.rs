@@ -6,7 +6,7 @@ use regrow_otp::Reference;
 
 use crate::engine::bindings::regrow::otp::timer::Host;
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, payload_bytes, whole_milliseconds};
+use crate::engine::host::convert::{destination, destination_len, payload_bytes, whole_milliseconds};
 use crate::engine::state::GuestState;
 
 impl Host for GuestState {
@@ -16,7 +16,7 @@ impl Host for GuestState {
         to: wit::Destination,
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
-        let context = self.charge(payload.len()).await?;
+        let context = self.charge(payload.len() + destination_len(&to)).await?;
         let after = Duration::from_millis(after_ms);
         let started = context.start_timer(after, destination(to), payload_bytes(payload));
         Ok(started.map(|reference| reference.0).map_err(Into::into))

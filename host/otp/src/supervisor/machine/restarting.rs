@@ -33,6 +33,7 @@ impl Machine {
         let Some(entry) = self.children.get(&child) else { return };
         let (id, significant) = (entry.spec.id.clone(), entry.spec.significant);
         let fate = after_exit(entry.spec.restart, &reason);
+        let why = reason.clone();
         let before_consequences = self.actions.len();
         let decision = match fate {
             Fate::Restart if self.window.admit(now) => self.begin_restart(child),
@@ -52,7 +53,7 @@ impl Machine {
             let others = self.children.values();
             let running = others.filter(|c| c.spec.significant && c.status != Status::Stopped).count();
             if ends_supervisor(self.flags.auto_shutdown, running > 0) {
-                self.actions.push(Action::Report(ReportKind::AutoShutdown { child: id }));
+                self.actions.push(Action::Report(ReportKind::AutoShutdown { child: id, reason: why }));
                 self.stop_all(ExitReason::Shutdown, false);
             }
         }
