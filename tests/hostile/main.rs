@@ -91,6 +91,11 @@ fn an_endless_loop_of_host_calls_neither_starves_its_neighbours_nor_survives_a_k
 }
 
 #[test]
+fn host_calls_that_copy_much_cost_their_neighbours_no_more() {
+    spinning("long-names");
+}
+
+#[test]
 fn unbounded_recursion_ends_in_a_trap_of_its_own() {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     memory_returns(|| {
@@ -121,7 +126,7 @@ fn a_memory_bomb_ends_at_its_limit() {
 
 #[test]
 fn every_attack_has_a_test() {
-    let tested = ["endless-loop", "endless-calls", "recursion", "memory-bomb", "victim"];
+    let tested = ["endless-loop", "endless-calls", "long-names", "recursion", "memory-bomb", "victim"];
     let bytes = std::fs::read(Guest::Hostile.file()).unwrap();
     let component = block_on(engine().load("hostile", &bytes)).unwrap();
     let entries: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();

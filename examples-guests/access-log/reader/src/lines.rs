@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// How much is read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// A line that is longer is cut: it is poison all the same.
+const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
+
 /// A batch of very long lines ends early.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
@@ -56,7 +59,9 @@ impl Lines {
                 count += 1;
             } else {
                 searched += unread.len();
-                if !self.read_more()? {
+                if searched - length > MAX_LINE_BYTES {
+                    self.skip_line_rest()?;
+                } else if !self.read_more()? {
                     break;
                 }
             }
@@ -69,6 +74,22 @@ impl Lines {
         let first = self.line;
         self.line += count as u64;
         Ok(Some((first, lines)))
+    }
+
+    /// Throws away what is left of a line; the next line follows in the buffer.
+    fn skip_line_rest(&mut self) -> io::Result<()> {
+        let kept = self.buffer.len() - self.start;
+        // At the end of a file `read_more` ends the line.
+        while self.read_more()? {
+            match self.buffer[kept..].iter().position(|byte| *byte == b'\n') {
+                Some(position) => {
+                    self.buffer.drain(kept..kept + position);
+                    return Ok(());
+                }
+                None => self.buffer.truncate(kept),
+            }
+        }
+        Ok(())
     }
 
     /// Appends to the buffer; false when there is nothing left anywhere.
@@ -94,5 +115,45 @@ impl Lines {
                 return Ok(true);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(files: &[(&str, &[u8])]) -> Vec<(u64, usize)> {
+        let folder = std::env::temp_dir().join(format!("regrow-lines-{}-{}", std::process::id(), files[0].0));
+        fs::create_dir_all(&folder).unwrap();
+        for (name, content) in files {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        let mut lines = Lines::open(&folder, 1).unwrap();
+        let mut read = Vec::new();
+        while let Some((number, line)) = lines.next_batch().unwrap() {
+            assert_eq!(line.last(), Some(&b'\n'));
+            read.push((number, line.len()));
+        }
+        assert!(lines.at_end());
+        fs::remove_dir_all(folder).unwrap();
+        read
+    }
+
+    #[test]
+    fn files_follow_each_other_and_a_missing_line_end_ends_a_line() {
+        let read = lines_of(&[("a.log", b"one\n\nthree"), ("b.log", b"four\n"), ("c.txt", b"not a log\n")]);
+        assert_eq!(read, [(1, 4), (2, 1), (3, 6), (4, 5)]);
+    }
+
+    #[test]
+    fn an_endless_line_is_cut_and_the_next_one_is_whole() {
+        let mut content = b"first\n".to_vec();
+        content.resize(content.len() + 20 * MAX_LINE_BYTES, b'x');
+        content.extend_from_slice(b"\nthird\n");
+        content.resize(content.len() + 2 * MAX_LINE_BYTES, b'y');
+        let read = lines_of(&[("endless.log", &content)]);
+        assert_eq!((read[0], read[2]), ((1, 6), (3, 6)));
+        assert_eq!(read.len(), 4);
+        assert!(read.iter().all(|(_, length)| *length < MAX_LINE_BYTES + 2 * CHUNK_BYTES));
     }
 }

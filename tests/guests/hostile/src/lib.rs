@@ -20,6 +20,14 @@ fn endless_calls(_: ()) {
     }
 }
 
+/// Calls the host for ever, with a name that is long to copy and is nobody's.
+fn long_names(_: ()) {
+    let name = "n".repeat(8 << 20);
+    loop {
+        black_box(mailbox::send(name.as_str(), &0u8).is_err());
+    }
+}
+
 /// Calls itself until the stack ends.
 fn recursion(_: ()) {
     black_box(recurse(1));
@@ -58,6 +66,8 @@ regrow_sdk::component! {
     "endless-loop" => process endless_loop,
     /// A loop of host calls without end.
     "endless-calls" => process endless_calls,
+    /// A loop of host calls that copy much.
+    "long-names" => process long_names,
     /// Recursion without end.
     "recursion" => process recursion,
     /// Memory without end.
