@@ -170,7 +170,7 @@ struct Entry {
 
 /// What the host made and the process has not received: messages are counted by the inbox.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct Backlog {
     pub(crate) count: u64,
     pub(crate) bytes: u64,
 }
@@ -180,7 +180,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Mailbox {
     entries: VecDeque<Entry>,
     next_sequence: u64,
-    signals: Waiting,
+    signals: Backlog,
     /// The sequence number of the first entry that the selective receive has not looked at.
     cursor: u64,
     /// The sequence number of the entry that it looked at last.
@@ -199,7 +199,7 @@ impl Mailbox {
     }
 
     /// What the host made and the process has not received.
-    pub(crate) fn signals(&self) -> Waiting {
+    pub(crate) fn signals(&self) -> Backlog {
         self.signals
     }
 
