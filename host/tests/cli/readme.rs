@@ -20,6 +20,8 @@ fn the_first_guest_works_as_it_stands_there() {
     let sdk = root.join("guest-sdk").canonicalize().unwrap();
     let manifest = block(&readme, "`Cargo.toml`:", "toml").replace("../guest-sdk", sdk.to_str().unwrap());
     fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+    // The versions that the examples were tried with, not those of tomorrow.
+    fs::copy(root.join("examples-guests/Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();
     fs::write(folder.path().join("src/lib.rs"), block(&readme, "`src/lib.rs`,", "rust")).unwrap();
     fs::write(folder.path().join("regrow.toml"), block(&readme, "`regrow.toml`, the tree:", "toml")).unwrap();
