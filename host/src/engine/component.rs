@@ -38,7 +38,6 @@ pub struct Component {
     pub(super) pre: GuestPre<GuestState>,
     name: Arc<str>,
     entries: Vec<Entry>,
-    imports: Vec<String>,
 }
 
 /// An entry of a component, as it describes itself.
@@ -102,9 +101,9 @@ impl Engine {
         let component = WasmComponent::from_binary(&self.wasmtime, bytes)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let ty = component.component_type();
-        let imports: Vec<String> = ty.imports(&self.wasmtime).map(|(name, _)| name.to_owned()).collect();
-        let is_unknown = |name: &&String| !OFFERED.iter().any(|package| name.starts_with(package));
-        let unknown: Vec<String> = imports.iter().filter(is_unknown).cloned().collect();
+        let imports = ty.imports(&self.wasmtime).map(|(name, _)| name);
+        let is_unknown = |name: &&str| !OFFERED.iter().any(|package| name.starts_with(package));
+        let unknown: Vec<String> = imports.filter(is_unknown).map(str::to_owned).collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports(unknown));
         }
@@ -116,7 +115,7 @@ impl Engine {
             .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
             .map_err(|error| LoadError::Describe(describe_error(&error)))?;
         check_entries(&entries).map_err(LoadError::Describe)?;
-        Ok(Component { pre, name: name.into(), entries, imports })
+        Ok(Component { pre, name: name.into(), entries })
     }
 
     async fn describe(&self, pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
@@ -164,11 +163,6 @@ impl Component {
     /// The entries that it has.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
-    }
-
-    /// The interfaces that it imports.
-    pub fn imports(&self) -> &[String] {
-        &self.imports
     }
 
     /// The entry of that name.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::event;
 use crate::exit_reason::ExitReason;
 use crate::limits::Limits;
-use crate::mailbox::{InitAck, Received, SystemKind};
+use crate::mailbox::{Received, SystemKind};
 use crate::pid::{Destination, Pid, Reference};
 use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
 use crate::runtime::{HOST, Runtime};
@@ -134,7 +134,9 @@ impl Supervisor {
                     Action::SetAlarm(alarm, after) => self.set_alarm(alarm, after),
                     Action::ClearAlarm(alarm) => self.clear_alarm(alarm),
                     Action::Report(kind) => self.report(kind),
-                    Action::Acknowledge(ack) => self.acknowledge(ack),
+                    Action::Acknowledge(ack) => {
+                        self.context.init_ack(ack);
+                    }
                     Action::Exit(reason) => return Some(reason),
                 }
             }
@@ -179,9 +181,5 @@ impl Supervisor {
         let report =
             event::SupervisorReport { supervisor: self.context.pid(), path: self.path.to_string(), kind };
         self.context.emit(event::Event::Supervisor(report));
-    }
-
-    fn acknowledge(&self, ack: InitAck) {
-        self.context.init_ack(ack);
     }
 }

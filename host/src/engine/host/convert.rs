@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use regrow_otp as otp;
 use regrow_otp::{MAX_NAME_BYTES, MAX_REASON_BYTES, RegisterError};
 use regrow_term::{Term, decode, encode};
@@ -232,8 +231,4 @@ impl From<otp::Received> for wit::Received {
             }),
         }
     }
-}
-
-pub(super) fn payload_bytes(payload: Vec<u8>) -> Bytes {
-    Bytes::from(payload)
 }

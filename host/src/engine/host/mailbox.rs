@@ -1,10 +1,11 @@
 //! `regrow:otp/mailbox`
 
+use bytes::Bytes;
 use regrow_otp::{CallError as OtpCallError, MessageKind, Reference};
 
 use crate::engine::bindings::regrow::otp::mailbox::{CallError, Host, SendKind};
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, destination_len, milliseconds, payload_bytes};
+use crate::engine::host::convert::{destination, destination_len, milliseconds};
 use crate::engine::state::GuestState;
 
 impl GuestState {
@@ -32,7 +33,7 @@ impl Host for GuestState {
             SendKind::Info => MessageKind::Info,
             SendKind::Cast => MessageKind::Cast,
         };
-        let sent = context.send(&destination(to), kind, payload_bytes(payload), None);
+        let sent = context.send(&destination(to), kind, Bytes::from(payload), None);
         Ok(sent.map_err(Into::into))
     }
 
@@ -76,7 +77,7 @@ impl Host for GuestState {
         timeout_ms: Option<u64>,
     ) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let answer = context.call(&destination(to), payload_bytes(payload), milliseconds(timeout_ms)).await;
+        let answer = context.call(&destination(to), Bytes::from(payload), milliseconds(timeout_ms)).await;
         if let Ok(answer) = &answer {
             self.charge(answer.len()).await?;
         }
@@ -95,7 +96,7 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let sent = context.send_request(&destination(to), payload_bytes(payload));
+        let sent = context.send_request(&destination(to), Bytes::from(payload));
         Ok(sent.map(|reference| reference.0).map_err(|error| match error {
             OtpCallError::NotSent(error) => error.into(),
             OtpCallError::Limit(limit) => limit.into(),
@@ -109,6 +110,6 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
         let context = self.charge(payload.len()).await?;
-        Ok(context.reply(to.into(), payload_bytes(payload)).map_err(Into::into))
+        Ok(context.reply(to.into(), Bytes::from(payload)).map_err(Into::into))
     }
 }

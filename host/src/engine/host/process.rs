@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use regrow_otp::{InitAck, LinkError, Pid, Reference, SpawnOptions, StartOutcome};
 
 use crate::engine::bindings::regrow::otp::process::{
@@ -9,7 +10,7 @@ use crate::engine::bindings::regrow::otp::process::{
 };
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::convert::{
-    destination, destination_len, exit_reason_from_guest, milliseconds, payload_bytes, reason_len,
+    destination, destination_len, exit_reason_from_guest, milliseconds, reason_len,
 };
 use crate::engine::instance::StartGuest;
 use crate::engine::state::GuestState;
@@ -54,7 +55,7 @@ impl GuestState {
             catalog: owner.catalog.clone(),
             program: program.clone(),
             entry: entry.into(),
-            argument: payload_bytes(argument),
+            argument: Bytes::from(argument),
             name: options.name.clone(),
             limits,
         }))

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use regrow_otp::Reference;
 
 use crate::engine::bindings::regrow::otp::timer::Host;
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, destination_len, payload_bytes, whole_milliseconds};
+use crate::engine::host::convert::{destination, destination_len, whole_milliseconds};
 use crate::engine::state::GuestState;
 
 impl Host for GuestState {
@@ -18,7 +19,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
         let after = Duration::from_millis(after_ms);
-        let started = context.start_timer(after, destination(to), payload_bytes(payload));
+        let started = context.start_timer(after, destination(to), Bytes::from(payload));
         Ok(started.map(|reference| reference.0).map_err(Into::into))
     }
 
