@@ -33,7 +33,26 @@ pub enum Event {
         from: Pid,
         /// Whose mailbox is full.
         to: Pid,
+        /// Whether the sender was not told.
+        dropped: bool,
     },
+    /// Processes wait for each other, in calls or for room in mailboxes, and none of them will go on by itself. They
+    /// are left alone: an answer may still come from elsewhere, or a timeout.
+    WaitCycle {
+        /// Each waits for the next, the last for the first.
+        waiters: Vec<Waiter>,
+    },
+}
+
+/// A process that waits for another.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// The process.
+    pub pid: Pid,
+    /// The name that it is registered under.
+    pub name: Option<String>,
+    /// What it is.
+    pub identity: Identity,
 }
 
 /// The end of a process, with what a crash report says about it (rule Y12).
@@ -59,6 +78,17 @@ pub struct Exited {
     pub messages_left: usize,
     /// Reductions that it had used.
     pub reductions: u64,
+    /// What it has cost the host beside.
+    pub work: SignalWork,
+}
+
+/// What signals and messages of a process have cost, counted in operations.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SignalWork {
+    /// Signals that reached it.
+    pub signals: u64,
+    /// Entries of its mailbox that were put in, looked at, taken out or moved.
+    pub mailbox_steps: u64,
 }
 
 /// What a supervisor reports.

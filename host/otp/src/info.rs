@@ -1,10 +1,13 @@
-//! What can be asked about a process (`process_info`, rule P67).
+//! What can be asked about a process (`process_info`, rules P65 to P69).
 
 use std::sync::atomic::Ordering;
 
+use regrow_term::Term;
+
 use crate::exit_reason::ExitReason;
 use crate::pid::{Destination, Pid};
-use crate::process::{Identity, Process, Waiting};
+use crate::process::{Identity, MailboxCounters, Process, Waiting};
+use crate::received::Received;
 use crate::scheduler::Status;
 
 /// A snapshot of a process, under OTP's item names.
@@ -22,8 +25,12 @@ pub struct ProcessInfo {
     pub status: Status,
     /// What it waits for, if it waits.
     pub waiting: Option<Waiting>,
+    /// The processes that wait for each other, this one first, if its wait is part of such a cycle.
+    pub wait_cycle: Vec<Pid>,
     /// Messages that have arrived and have not been received.
     pub message_queue_len: usize,
+    /// What the mailbox has refused.
+    pub mailbox: MailboxCounters,
     /// Linked processes.
     pub links: Vec<Pid>,
     /// What it monitors.
@@ -41,7 +48,8 @@ pub struct ProcessInfo {
 }
 
 impl ProcessInfo {
-    pub(crate) fn of(process: &Process, registered_name: Option<String>) -> Self {
+    pub(crate) fn of(process: &Process, registered_name: Option<String>, wait_cycle: Vec<Pid>) -> Self {
+        let mailbox = process.inbox.lock().counters;
         let state = process.state.lock();
         Self {
             pid: process.pid,
@@ -50,7 +58,9 @@ impl ProcessInfo {
             label: state.label.clone(),
             status: if state.exiting.is_some() { Status::Exiting } else { process.schedule.status() },
             waiting: state.waiting.clone(),
+            wait_cycle,
             message_queue_len: state.mailbox.len(),
+            mailbox,
             links: state.links.iter().collect(),
             monitors: state.monitors.iter_held().map(|(_, held)| held.object.clone()).collect(),
             monitored_by: state.monitors.iter_by_others().map(|(pid, _)| pid).collect(),
@@ -60,4 +70,146 @@ impl ProcessInfo {
             reductions: process.meter.reductions.load(Ordering::Relaxed),
         }
     }
+}
+
+/// Messages of a mailbox that are shown: the answer must not cost the host much more than the question.
+const SHOWN_MESSAGES: usize = 1_000;
+
+/// Bytes of a payload that are shown.
+const SHOWN_PAYLOAD_BYTES: usize = 1 << 10;
+
+macro_rules! items {
+    ($($(#[$doc:meta])+ $item:ident: $name:literal,)+) => {
+        /// An item of `process_info/2`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum InfoItem {
+            $($(#[$doc])+ $item,)+
+        }
+
+        impl InfoItem {
+            /// All of them, with their names.
+            pub const ALL: &[(&str, Self)] = &[$(($name, Self::$item)),+];
+        }
+    };
+}
+
+items! {
+    /// What it is doing: `waiting`, `runnable`, `running` or `exiting`.
+    Status: "status",
+    /// How many messages wait in the mailbox.
+    MessageQueueLen: "message_queue_len",
+    /// What waits in the mailbox, oldest first, a thousand at most: its kind, sender and size, and the first KiB of a
+    /// message's payload.
+    Messages: "messages",
+    /// Linked processes.
+    Links: "links",
+    /// What it monitors: pids, and names that were monitored.
+    Monitors: "monitors",
+    /// Who monitors it, one entry per monitor.
+    MonitoredBy: "monitored_by",
+    /// Its name; null if it has none (`[]` in OTP, rule P66).
+    RegisteredName: "registered_name",
+    /// Whether exit signals reach it as messages.
+    TrapExit: "trap_exit",
+    /// The label that it gave itself; null if it has none.
+    Label: "label",
+    /// Always empty: what a guest keeps is in its own memory.
+    Dictionary: "dictionary",
+    /// Bytes of memory in use.
+    Memory: "memory",
+    /// Work done. A guest's grow by whole time slices, and are exact when it has ended.
+    Reductions: "reductions",
+    /// The component and the entry that it was spawned with.
+    InitialCall: "initial_call",
+    /// What it waits for, by the name of the function that waits; null while it runs.
+    CurrentFunction: "current_function",
+    /// Who spawned it; null if it was the host.
+    Parent: "parent",
+    /// Always null: output goes to the node's log.
+    GroupLeader: "group_leader",
+    /// The process that it waits for, in a call or for room in its mailbox; null if there is none.
+    WaitsFor: "waits_for",
+    /// The processes that wait for each other, itself first; empty if it is in no such cycle.
+    WaitCycle: "wait_cycle",
+    /// What its mailbox has refused: `rejected`, `dropped`, and how often a sender was `suspended`.
+    MailboxRefused: "mailbox_refused",
+}
+
+impl InfoItem {
+    /// The item of that name (OTP raises `badarg` for an unknown one, rule P65).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, item)| *item)
+    }
+
+    /// Its value.
+    pub(crate) fn of(self, info: &ProcessInfo, process: &Process) -> Term {
+        let pids = |pids: &[Pid]| Term::List(pids.iter().map(|pid| pid.to_term()).collect());
+        let text = |text: &Option<String>| text.clone().map_or(Term::Null, Term::Text);
+        match self {
+            Self::Status => Term::from(info.status.name()),
+            Self::MessageQueueLen => Term::from(info.message_queue_len as u64),
+            Self::Messages => {
+                let state = process.state.lock();
+                Term::List(state.mailbox.iter().take(SHOWN_MESSAGES).map(message_term).collect())
+            }
+            Self::Links => pids(&info.links),
+            Self::Monitors => Term::List(info.monitors.iter().map(destination_term).collect()),
+            Self::MonitoredBy => pids(&info.monitored_by),
+            Self::RegisteredName => text(&info.registered_name),
+            Self::TrapExit => Term::Bool(info.trap_exit),
+            Self::Label => text(&info.label),
+            Self::Dictionary => Term::Map(Vec::new()),
+            Self::Memory => Term::from(info.memory_bytes),
+            Self::Reductions => Term::from(info.reductions),
+            Self::InitialCall => {
+                let word = |word: &Option<std::sync::Arc<str>>| {
+                    word.as_deref().map_or(Term::Null, |word| Term::Text(word.to_owned()))
+                };
+                Term::List(vec![word(&info.identity.component), word(&info.identity.entry)])
+            }
+            Self::CurrentFunction => {
+                info.waiting.as_ref().map_or(Term::Null, |waiting| Term::from(waiting.function()))
+            }
+            Self::Parent => info.identity.parent.map_or(Term::Null, Pid::to_term),
+            Self::GroupLeader => Term::Null,
+            Self::WaitsFor => {
+                let waits_for = info.waiting.as_ref().and_then(Waiting::on_process);
+                waits_for.map_or(Term::Null, |(pid, _)| pid.to_term())
+            }
+            Self::WaitCycle => pids(&info.wait_cycle),
+            Self::MailboxRefused => map([
+                ("rejected", Term::from(info.mailbox.rejected)),
+                ("dropped", Term::from(info.mailbox.dropped)),
+                ("suspended", Term::from(info.mailbox.suspended)),
+            ]),
+        }
+    }
+}
+
+fn map<const N: usize>(fields: [(&str, Term); N]) -> Term {
+    Term::Map(fields.into_iter().map(|(name, value)| (Term::from(name), value)).collect())
+}
+
+fn destination_term(destination: &Destination) -> Term {
+    match destination {
+        Destination::Pid(pid) => map([("Pid", pid.to_term())]),
+        Destination::Name(name) => map([("Name", Term::Text(name.clone()))]),
+    }
+}
+
+fn message_term(received: &Received) -> Term {
+    let (from, payload) = match received {
+        Received::Message(message) => {
+            let shown = message.payload.len().min(SHOWN_PAYLOAD_BYTES);
+            (Some(message.from), Term::Bytes(message.payload[..shown].to_vec()))
+        }
+        Received::Exit { from, .. } => (Some(*from), Term::Null),
+        _ => (None, Term::Null),
+    };
+    map([
+        ("kind", Term::from(received.kind())),
+        ("from", from.map_or(Term::Null, Pid::to_term)),
+        ("payload_bytes", Term::from(received.payload_len() as u64)),
+        ("payload", payload),
+    ])
 }

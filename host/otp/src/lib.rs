@@ -25,6 +25,7 @@
 //!
 //! The rule numbers in comments and test names are those of the project's catalogue of OTP's semantics.
 
+mod alias;
 mod clock;
 mod event;
 mod exit_reason;
@@ -36,6 +37,7 @@ mod monitor;
 mod pid;
 mod process;
 mod random;
+mod received;
 mod registry;
 mod runtime;
 mod scheduler;
@@ -48,18 +50,20 @@ pub mod testing;
 mod timer;
 mod worker;
 
+pub use alias::{AliasMode, MonitorAlias};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
-pub use event::{Decision, Event, EventSink, Exited, ReportKind, SupervisorReport};
+pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};
 pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, WasmTrap};
-pub use info::ProcessInfo;
-pub use limits::Limits;
-pub use mailbox::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
+pub use info::{InfoItem, ProcessInfo};
+pub use limits::{Limits, WhenFull};
+pub use monitor::MonitorOptions;
 pub use pid::{Destination, Pid, Reference, ReplyTo};
 pub use process::{
-    CallError, Context, Identity, LastReceived, LinkError, Meter, ProcessKind, SendError, SignalError,
-    SpawnError, SpawnOptions, StartOutcome, Waiting,
+    CallError, Context, Flag, FlagError, Identity, LastReceived, LinkError, MailboxCounters, Meter,
+    ProcessKind, SendError, SignalError, SpawnError, SpawnOptions, StartOutcome, TimerError, Waiting,
 };
 pub use random::{RandomSource, SplitMix64};
+pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
 pub use registry::{MAX_NAME_BYTES, RegisterError, check_name};
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;

@@ -1,185 +1,73 @@
 //! The mailbox: what has arrived and has not been received, and the cursor of a selective receive.
+//!
+//! Entries keep the order of their arrival and carry sequence numbers. One that is taken out of the middle leaves
+//! a hole, so that removing costs the same wherever it happens; holes are swept out when there are as many as
+//! entries. What answers a reference is found by an index, however long the queue is (rule P53).
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::clock::Instant;
-use crate::exit_reason::ExitReason;
-use crate::pid::{Destination, Pid, Reference, ReplyTo};
-use crate::signal::Envelope;
-
-/// What a process receives. Only the host makes the variants beside `Message`: no process can forge them.
-#[derive(Clone, Debug)]
-pub enum Received {
-    /// A process sent this.
-    Message(Message),
-    /// A monitored process ended (`{'DOWN', Ref, process, Object, Reason}`, rule P31).
-    Down {
-        /// The monitor.
-        reference: Reference,
-        /// What was monitored: the pid, or the name that stood for it.
-        object: Destination,
-        /// Why it ended; [`ExitReason::NoProc`] if it was not there.
-        reason: ExitReason,
-    },
-    /// An exit signal reached a process that traps exits (`{'EXIT', From, Reason}`).
-    Exit {
-        /// The process that ended, or that called `exit/2`.
-        from: Pid,
-        /// Why.
-        reason: ExitReason,
-    },
-    /// A timer ran out (`{timeout, Ref, Msg}`, rule P56).
-    Timer {
-        /// The timer.
-        reference: Reference,
-        /// What it was started with.
-        payload: Bytes,
-    },
-    /// The answer to a call, under the call's reference.
-    Reply {
-        /// The call.
-        reference: Reference,
-        /// The answer.
-        payload: Bytes,
-    },
-    /// The host has something to say.
-    System(SystemMessage),
-}
-
-/// A message from one process to another.
-#[derive(Clone, Debug)]
-pub struct Message {
-    /// Who sent it.
-    pub from: Pid,
-    /// What the sender expects of it.
-    pub kind: MessageKind,
-    /// The encoded term. Opaque to the core.
-    pub payload: Bytes,
-    /// What the host knows about it.
-    pub envelope: Envelope,
-}
-
-/// What the sender of a message expects.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MessageKind {
-    /// A plain message (`handle_info`).
-    Info,
-    /// A request without an answer (`handle_cast`).
-    Cast,
-    /// A request whose sender waits for an answer (`handle_call`).
-    Call(ReplyTo),
-}
-
-/// A message from the host itself.
-#[derive(Clone, Debug)]
-pub struct SystemMessage {
-    /// What it is about.
-    pub kind: SystemKind,
-    /// What it answers.
-    pub reference: Reference,
-    /// The process that it is about.
-    pub from: Pid,
-    /// What belongs to it, encoded.
-    pub payload: Bytes,
-}
-
-/// What a system message is about.
-#[derive(Clone, Debug)]
-pub enum SystemKind {
-    /// A process that was started to be waited for says how its start went (`proc_lib:init_ack`).
-    InitAck(InitAck),
-}
-
-/// How a start went, as the started process says.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum InitAck {
-    /// It runs.
-    Started,
-    /// It has nothing to do and ends (`ignore`).
-    Ignore,
-    /// It can't run, and why.
-    Error(ExitReason),
-}
-
-impl Received {
-    /// The kind, in one word, as it stands in crash reports.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Message(Message { kind: MessageKind::Info, .. }) => "message",
-            Self::Message(Message { kind: MessageKind::Cast, .. }) => "cast",
-            Self::Message(Message { kind: MessageKind::Call(_), .. }) => "call",
-            Self::Down { .. } => "down",
-            Self::Exit { .. } => "exit",
-            Self::Timer { .. } => "timer",
-            Self::Reply { .. } => "reply",
-            Self::System(_) => "system",
-        }
-    }
-
-    /// The size of the payload in bytes; 0 where there is none.
-    pub fn payload_len(&self) -> usize {
-        match self {
-            Self::Message(message) => message.payload.len(),
-            Self::Timer { payload, .. } | Self::Reply { payload, .. } => payload.len(),
-            Self::System(system) => system.payload.len(),
-            Self::Down { .. } | Self::Exit { .. } => 0,
-        }
-    }
-
-    /// What this takes of memory beside its entry, in bytes.
-    pub(crate) fn weight(&self) -> u64 {
-        let bytes = match self {
-            // Another process chose the reason: how long it is must not decide how many fit.
-            Self::Down { reason, .. } | Self::Exit { reason, .. } => reason.weight().min(MAX_REASON_CHARGE),
-            _ => self.payload_len(),
-        };
-        bytes as u64
-    }
-
-    /// The reference that this answers, if it answers one.
-    pub fn answers(&self) -> Option<Reference> {
-        match self {
-            Self::Down { reference, .. } | Self::Timer { reference, .. } | Self::Reply { reference, .. } => {
-                Some(*reference)
-            }
-            Self::System(system) => Some(system.reference),
-            Self::Message(_) | Self::Exit { .. } => None,
-        }
-    }
-}
-
-/// The most that the reason of an EXIT or a DOWN is charged with, in bytes.
-const MAX_REASON_CHARGE: usize = 4 << 10;
-
-/// How far a mailbox had grown at some moment: what is known to have arrived later is looked for only behind
-/// this mark (rule P53).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Mark(u64);
-
-impl Mark {
-    /// Before everything.
-    pub(crate) const START: Self = Self(0);
-}
+use crate::pid::Reference;
+use crate::received::{Received, SystemKind, SystemMessage};
 
 struct Entry {
     sequence: u64,
-    received: Received,
+    /// None once it has been taken.
+    received: Option<Received>,
 }
 
-/// What the host made and the process has not received: messages are counted by the inbox.
+/// What the host made and the process has not received, by the slots that it still takes: messages are counted by
+/// the inbox.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Backlog {
-    pub(crate) count: u64,
+    /// DOWNs, replies and acknowledgements.
+    pub(crate) monitors: u64,
+    /// EXITs.
+    pub(crate) links: u64,
+    /// Timers, and answers about timers.
+    pub(crate) timers: u64,
     pub(crate) bytes: u64,
+}
+
+impl Backlog {
+    pub(crate) fn count(&self) -> u64 {
+        self.monitors + self.links + self.timers
+    }
+
+    fn slot(&mut self, received: &Received) -> Option<&mut u64> {
+        match received {
+            Received::Message(_) => None,
+            Received::Exit { .. } => Some(&mut self.links),
+            Received::Down { .. } | Received::Reply { .. } => Some(&mut self.monitors),
+            Received::System(SystemMessage { kind: SystemKind::InitAck(_), .. }) => Some(&mut self.monitors),
+            Received::Timer { .. } | Received::System(_) => Some(&mut self.timers),
+        }
+    }
+
+    fn add(&mut self, received: &Received) {
+        if let Some(slot) = self.slot(received) {
+            *slot += 1;
+            self.bytes += received.weight();
+        }
+    }
+
+    fn remove(&mut self, received: &Received) {
+        if let Some(slot) = self.slot(received) {
+            *slot -= 1;
+            self.bytes -= received.weight();
+        }
+    }
 }
 
 /// What has arrived, oldest first. Removal keeps the others' order (rule P50).
 #[derive(Default)]
 pub(crate) struct Mailbox {
+    /// By sequence number. The first entry is never a hole.
     entries: VecDeque<Entry>,
+    /// Entries that are not holes.
+    len: usize,
     next_sequence: u64,
+    answers: BTreeSet<(Reference, u64)>,
     signals: Backlog,
     /// The sequence number of the first entry that the selective receive has not looked at.
     cursor: u64,
@@ -187,15 +75,16 @@ pub(crate) struct Mailbox {
     current: Option<u64>,
     /// When the selective receive gives up.
     pub(crate) deadline: Option<Instant>,
+    /// Entries that were touched: what the mailbox's work is measured by.
+    steps: u64,
 }
+
+/// Holes that are not worth sweeping out.
+const MIN_HOLES: usize = 32;
 
 impl Mailbox {
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(crate) fn mark(&self) -> Mark {
-        Mark(self.next_sequence)
+        self.len
     }
 
     /// What the host made and the process has not received.
@@ -203,19 +92,32 @@ impl Mailbox {
         self.signals
     }
 
+    /// How many entries have been touched in the mailbox's life.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     pub(crate) fn push(&mut self, received: Received) {
-        if !matches!(received, Received::Message(_)) {
-            self.signals.count += 1;
-            self.signals.bytes += received.weight();
+        self.signals.add(&received);
+        let sequence = self.next_sequence;
+        if let Some(reference) = received.answers() {
+            self.answers.insert((reference, sequence));
         }
-        self.entries.push_back(Entry { sequence: self.next_sequence, received });
+        self.entries.push_back(Entry { sequence, received: Some(received) });
         self.next_sequence += 1;
+        self.len += 1;
+        self.steps += 1;
+    }
+
+    /// What waits, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Received> {
+        self.entries.iter().filter_map(|entry| entry.received.as_ref())
     }
 
     /// Removes the oldest entry.
     pub(crate) fn pop(&mut self) -> Option<Received> {
-        let entry = self.entries.pop_front();
-        self.removed(entry)
+        let sequence = self.entries.front()?.sequence;
+        self.remove(sequence)
     }
 
     /// Puts the cursor before the oldest entry and fixes when the receive gives up.
@@ -232,54 +134,98 @@ impl Mailbox {
 
     /// The next entry that the scan has not looked at; the cursor moves past it.
     pub(crate) fn scan_next(&mut self) -> Option<&Received> {
-        let index = self.index_from(self.cursor);
-        let entry = self.entries.get(index)?;
-        self.cursor = entry.sequence + 1;
-        self.current = Some(entry.sequence);
-        Some(&entry.received)
+        let first = self.index_from(self.cursor);
+        let mut looked_at = 0;
+        let found = self.entries.range(first..).find(|entry| {
+            looked_at += 1;
+            entry.received.is_some()
+        });
+        self.steps += looked_at;
+        self.cursor = found.map_or(self.next_sequence, |entry| entry.sequence + 1);
+        self.current = found.map(|entry| entry.sequence);
+        found?.received.as_ref()
     }
 
     /// Removes the entry that the scan looked at last, and ends the scan.
     pub(crate) fn take(&mut self) -> Option<Received> {
         let sequence = self.current.take()?;
-        let index = self.index_from(sequence);
         self.cursor = 0;
-        self.remove(index, sequence)
+        self.remove(sequence)
     }
 
-    /// Removes the first entry behind `mark` that answers `reference`, and reports how far was searched.
-    pub(crate) fn take_answer(&mut self, reference: Reference, mark: Mark) -> Result<Received, Mark> {
-        let first = self.index_from(mark.0);
-        let found = self.entries.range(first..).position(|entry| entry.received.answers() == Some(reference));
-        let entry = found.and_then(|offset| self.entries.remove(first + offset));
-        self.removed(entry).ok_or(Mark(self.next_sequence))
+    /// Removes the first entry that answers `reference`.
+    pub(crate) fn take_answer(&mut self, reference: Reference) -> Option<Received> {
+        let sequence = self.first_answer(reference)?;
+        self.remove(sequence)
+    }
+
+    /// Removes the first entry that answers `reference`, if it `matches`.
+    pub(crate) fn take_answer_if(
+        &mut self,
+        reference: Reference,
+        matches: impl Fn(&Received) -> bool,
+    ) -> Option<Received> {
+        let sequence = self.first_answer(reference)?;
+        let entry = self.entries.get(self.index_from(sequence))?;
+        entry.received.as_ref().filter(|received| matches(received))?;
+        self.remove(sequence)
+    }
+
+    /// Removes the first entry that answers one of `references`.
+    pub(crate) fn take_any_answer(&mut self, references: &BTreeSet<Reference>) -> Option<Received> {
+        let first = if self.answers.len() < references.len() {
+            let answers = self.answers.iter().filter(|(reference, _)| references.contains(reference));
+            answers.map(|(_, sequence)| *sequence).min()
+        } else {
+            references.iter().filter_map(|reference| self.first_answer(*reference)).min()
+        };
+        self.remove(first?)
+    }
+
+    fn first_answer(&self, reference: Reference) -> Option<u64> {
+        let of_reference = self.answers.range((reference, 0)..=(reference, u64::MAX));
+        of_reference.map(|(_, sequence)| *sequence).next()
     }
 
     /// Removes the first entry that `matches`, wherever the cursor is.
     pub(crate) fn take_first(&mut self, mut matches: impl FnMut(&Received) -> bool) -> Option<Received> {
-        let index = self.entries.iter().position(|entry| matches(&entry.received))?;
-        let entry = self.entries.remove(index);
-        self.removed(entry)
-    }
-
-    fn removed(&mut self, entry: Option<Entry>) -> Option<Received> {
-        let received = entry?.received;
-        if !matches!(received, Received::Message(_)) {
-            self.signals.count -= 1;
-            self.signals.bytes -= received.weight();
-        }
-        Some(received)
+        let mut looked_at = 0;
+        let found = self.entries.iter().find(|entry| {
+            looked_at += 1;
+            entry.received.as_ref().is_some_and(&mut matches)
+        });
+        let sequence = found.map(|entry| entry.sequence);
+        self.steps += looked_at;
+        self.remove(sequence?)
     }
 
     fn index_from(&self, sequence: u64) -> usize {
         self.entries.partition_point(|entry| entry.sequence < sequence)
     }
 
-    fn remove(&mut self, index: usize, sequence: u64) -> Option<Received> {
-        if self.entries.get(index)?.sequence != sequence {
-            return None;
+    fn remove(&mut self, sequence: u64) -> Option<Received> {
+        let index = self.index_from(sequence);
+        let entry = self.entries.get_mut(index).filter(|entry| entry.sequence == sequence)?;
+        let received = entry.received.take()?;
+        self.len -= 1;
+        self.steps += 1;
+        if let Some(reference) = received.answers() {
+            self.answers.remove(&(reference, sequence));
         }
-        let entry = self.entries.remove(index);
-        self.removed(entry)
+        self.signals.remove(&received);
+        self.sweep();
+        Some(received)
+    }
+
+    /// Removes the holes at the front, and all of them when they are many.
+    fn sweep(&mut self) {
+        while self.entries.front().is_some_and(|entry| entry.received.is_none()) {
+            self.entries.pop_front();
+            self.steps += 1;
+        }
+        if self.entries.len() > 2 * self.len + MIN_HOLES {
+            self.steps += self.entries.len() as u64;
+            self.entries.retain(|entry| entry.received.is_some());
+        }
     }
 }

@@ -2,8 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::mailbox::Mark;
+use bytes::Bytes;
+
+use crate::alias::MonitorAlias;
 use crate::pid::{Destination, Pid, Reference};
+
+/// How a monitor is made (`monitor/3`). The default is that of `monitor/2`.
+#[derive(Clone, Debug, Default)]
+pub struct MonitorOptions {
+    /// Make the monitor's reference an alias, too.
+    pub alias: Option<MonitorAlias>,
+    /// An encoded term that comes with its DOWN (`{tag, Term}`, rule P42).
+    pub tag: Option<Bytes>,
+}
 
 /// A monitor that the process holds.
 #[derive(Clone, Debug)]
@@ -12,11 +23,26 @@ pub(crate) struct Held {
     pub(crate) target: Option<Pid>,
     /// What the DOWN message names.
     pub(crate) object: Destination,
-    /// Where the mailbox ended when the monitor was made.
-    pub(crate) mark: Mark,
-    /// Whether a reply may come through the reference; the first one removes the monitor
-    /// (`{alias, reply_demonitor}`, rule P46).
-    pub(crate) reply_alias: bool,
+    pub(crate) role: Role,
+    pub(crate) tag: Option<Bytes>,
+}
+
+/// What a monitor's reference is beside a monitor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// Nothing.
+    Monitor,
+    /// An alias.
+    Alias(MonitorAlias),
+    /// A call's: the first reply, and nothing else, comes through it and removes it.
+    Call,
+}
+
+impl Held {
+    /// A plain monitor of a process.
+    pub(crate) fn of(pid: Pid) -> Self {
+        Self { target: Some(pid), object: Destination::Pid(pid), role: Role::Monitor, tag: None }
+    }
 }
 
 #[derive(Default)]
@@ -36,6 +62,10 @@ impl Monitors {
 
     pub(crate) fn held(&self, reference: Reference) -> Option<&Held> {
         self.held.get(&reference)
+    }
+
+    pub(crate) fn held_mut(&mut self, reference: Reference) -> Option<&mut Held> {
+        self.held.get_mut(&reference)
     }
 
     pub(crate) fn held_len(&self) -> usize {

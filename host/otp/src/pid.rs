@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use regrow_term::Term;
+
 /// A process identifier: who holds one may send to the process and monitor it, and nobody can make one up.
 ///
 /// The slot says where the process lives in the process table, the incarnation how many processes the slot
@@ -17,6 +19,19 @@ pub struct Pid {
     pub incarnation: u32,
     /// What makes the pid unguessable. Never shown to people.
     pub nonce: u64,
+}
+
+impl Pid {
+    /// The pid as a term, in the form in which the SDK encodes it in messages.
+    pub fn to_term(self) -> Term {
+        let fields = [
+            ("node", u64::from(self.node)),
+            ("slot", u64::from(self.slot)),
+            ("incarnation", u64::from(self.incarnation)),
+            ("nonce", self.nonce),
+        ];
+        Term::Map(fields.into_iter().map(|(name, value)| (Term::from(name), Term::from(value))).collect())
+    }
 }
 
 /// `<node.slot.incarnation>`: for people; the nonce stays out of logs.

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 
+use regrow_term::Term;
+
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
-use crate::info::ProcessInfo;
+use crate::info::{InfoItem, ProcessInfo};
 use crate::pid::{Pid, Reference};
-use crate::process::{Effects, Process, PushError, SendError, refuse};
+use crate::process::{Effects, Patience, Process, PushError, refuse};
 use crate::random::RandomSource;
 use crate::registry::{RegisterError, Registry};
 use crate::scheduler::Scheduler;
 use crate::signal::Signal;
 use crate::sync::Mutex;
 use crate::table::ProcessTable;
-use crate::timer::{Due, Timers};
+use crate::timer::{Due, Load, Timer, Timers};
 
 /// The host itself, where a pid is asked for and no process did it.
 pub const HOST: Pid = Pid { node: 0, slot: 0, incarnation: 0, nonce: 0 };
@@ -112,7 +114,19 @@ impl Runtime {
     pub fn process_info(&self, pid: Pid) -> Option<ProcessInfo> {
         let process = self.inner.table.get(pid)?;
         self.inner.settle(&process);
-        Some(ProcessInfo::of(&process, self.inner.registry.name_of(pid)))
+        Some(self.inner.info(&process))
+    }
+
+    /// The values of some items of `process_info`, in the order in which they are asked for (rule P65). None if the
+    /// process has ended.
+    pub fn process_info_items(&self, pid: Pid, items: &[InfoItem]) -> Option<Vec<Term>> {
+        let process = self.inner.table.get(pid)?;
+        self.inner.settle(&process);
+        let info = self.inner.info(&process);
+        if info.exiting.is_some() {
+            return None;
+        }
+        Some(items.iter().map(|item| item.of(&info, &process)).collect())
     }
 
     /// The live processes, in the order of their slots.
@@ -150,14 +164,7 @@ impl Runtime {
                         self.inner.scheduler.wake(&process);
                     }
                 }
-                Due::Deliver(reference, timer) => {
-                    self.inner.timer_gone(timer.creator, timer.payload.len());
-                    // Rule P60: the name is looked up now; nobody there, nothing happens.
-                    if let Some(pid) = self.inner.resolve(&timer.destination) {
-                        let own = pid == timer.creator;
-                        self.inner.send(pid, Signal::Timer { reference, payload: timer.payload, own });
-                    }
-                }
+                Due::Deliver(reference, timer) => self.inner.deliver_timer(reference, timer),
             }
         }
     }
@@ -251,9 +258,9 @@ impl Inner {
         let mut pending: Effects = vec![(to, signal)];
         while let Some((to, signal)) = pending.pop() {
             let refused = match self.table.get(to) {
-                Some(process) => match process.push(signal) {
-                    Ok(()) | Err(PushError::Full(_)) => continue,
+                Some(process) => match process.push(signal, Patience::None) {
                     Err(PushError::Closed(signal)) => signal,
+                    _ => continue,
                 },
                 None => signal,
             };
@@ -267,25 +274,57 @@ impl Inner {
         }
     }
 
-    /// Sends a message, which a full mailbox may refuse. A dead receiver takes it silently (rule P49).
-    pub(crate) fn send_message(&self, to: Pid, message: crate::mailbox::Message) -> Result<(), SendError> {
-        let Some(process) = self.table.get(to) else { return Ok(()) };
-        let from = message.from;
-        match process.push(Signal::Message(message)) {
-            Ok(()) | Err(PushError::Closed(_)) => Ok(()),
-            Err(PushError::Full(limit)) => {
-                self.emit(Event::Refused { from, to });
-                Err(SendError::Full(limit))
+    /// Has a process apply what has arrived.
+    pub(crate) fn settle(&self, process: &Process) {
+        let _in_order = process.outgoing.lock();
+        let (effects, waiter) = process.drain();
+        if !effects.is_empty() {
+            self.send_all(effects);
+        }
+        self.wake_all(waiter);
+    }
+
+    fn info(&self, process: &Process) -> ProcessInfo {
+        let cycle = self.find_cycle(process.pid).unwrap_or_default();
+        let cycle = cycle.into_iter().map(|(pid, _)| pid).collect();
+        ProcessInfo::of(process, self.registry.name_of(process.pid), cycle)
+    }
+
+    /// Has processes polled: those that waited for room in a mailbox.
+    pub(crate) fn wake_all(&self, pids: impl IntoIterator<Item = Pid>) {
+        for process in pids.into_iter().filter_map(|pid| self.table.get(pid)) {
+            self.scheduler.wake(&process);
+        }
+    }
+
+    fn deliver_timer(&self, reference: Reference, timer: Timer) {
+        self.timer_gone(timer.creator, timer.load.payload().len());
+        // Rule P60: the name is looked up now; nobody there, nothing happens.
+        let Some(to) = self.resolve(&timer.destination) else { return };
+        match timer.load {
+            Load::Timer(payload) => {
+                self.send(to, Signal::Timer { reference, payload, own: to == timer.creator });
+            }
+            Load::Message { message, reserved: true } => self.send(to, Signal::DelayedMessage(message)),
+            Load::Message { message, reserved: false } => {
+                let Some(process) = self.table.get(to) else { return };
+                let pushed = process.push(Signal::Message(message), Patience::None);
+                if let Err(PushError::Full(_) | PushError::Dropped) = pushed {
+                    self.emit(Event::Refused { from: timer.creator, to, dropped: true });
+                }
             }
         }
     }
 
-    /// Has a process apply what has arrived.
-    pub(crate) fn settle(&self, process: &Process) {
-        let _in_order = process.outgoing.lock();
-        let effects = process.drain();
-        if !effects.is_empty() {
-            self.send_all(effects);
+    /// A timer was stopped: what was reserved for it is free again.
+    pub(crate) fn timer_cancelled(&self, timer: &Timer) {
+        let bytes = timer.load.payload().len();
+        self.timer_gone(timer.creator, bytes);
+        if let Load::Message { reserved: true, .. } = timer.load
+            && let Some(creator) = self.table.get(timer.creator)
+        {
+            let waiter = creator.inbox.lock().release(1, bytes as u64);
+            self.wake_all(waiter);
         }
     }
 

@@ -49,6 +49,18 @@ pub enum Status {
     Exiting,
 }
 
+impl Status {
+    /// Its name in OTP.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Runnable => "runnable",
+            Self::Running => "running",
+            Self::Exiting => "exiting",
+        }
+    }
+}
+
 impl Schedule {
     /// A process that is being made: nobody polls it before `born`, whoever wakes it.
     pub(crate) fn unborn() -> Self {

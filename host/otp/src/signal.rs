@@ -5,13 +5,20 @@ use bytes::Bytes;
 
 use crate::clock::Instant;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::{Message, SystemMessage};
 use crate::pid::{Pid, Reference};
+use crate::received::{Message, SystemMessage};
 
 /// What travels between processes.
 #[derive(Debug)]
 pub(crate) enum Signal {
     Message(Message),
+    /// A message to an alias of the receiver.
+    AliasMessage {
+        reference: Reference,
+        message: Message,
+    },
+    /// A message that its receiver sent itself by a timer: its room was taken when the timer was started.
+    DelayedMessage(Message),
     /// `exit/2`.
     Exit {
         from: Pid,
@@ -56,6 +63,16 @@ pub(crate) enum Signal {
         own: bool,
     },
     System(SystemMessage),
+}
+
+impl Signal {
+    /// The message that takes room of the receiver's mailbox, if this is one.
+    pub(crate) fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Message(message) | Self::AliasMessage { message, .. } => Some(message),
+            _ => None,
+        }
+    }
 }
 
 /// Tells one `unlink` from the next between the same two processes.

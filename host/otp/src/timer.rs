@@ -7,15 +7,34 @@ use bytes::Bytes;
 
 use crate::clock::Instant;
 use crate::pid::{Destination, Pid, Reference};
+use crate::received::Message;
 use crate::sync::Mutex;
 
 /// A timer that delivers a message.
 #[derive(Clone, Debug)]
 pub(crate) struct Timer {
     pub(crate) destination: Destination,
-    pub(crate) payload: Bytes,
+    pub(crate) load: Load,
     /// Who started it, and is charged for it.
     pub(crate) creator: Pid,
+}
+
+/// What a timer delivers.
+#[derive(Clone, Debug)]
+pub(crate) enum Load {
+    /// A timer message with this payload.
+    Timer(Bytes),
+    /// A message of the timer's creator. One to the creator itself has its room reserved.
+    Message { message: Message, reserved: bool },
+}
+
+impl Load {
+    pub(crate) fn payload(&self) -> &Bytes {
+        match self {
+            Self::Timer(payload) => payload,
+            Self::Message { message, .. } => &message.payload,
+        }
+    }
 }
 
 /// What has become due.

@@ -13,6 +13,8 @@ pub enum SendError {
     TooLarge(LimitExceeded),
     /// Nobody has that name (`badarg`, rule P49).
     NoName(String),
+    /// The receiver's mailbox is full, has its senders wait, and no room came in time.
+    NoRoomInTime,
 }
 
 impl fmt::Display for SendError {
@@ -21,6 +23,7 @@ impl fmt::Display for SendError {
             Self::Full(limit) => write!(f, "the receiver's mailbox is full: {limit}"),
             Self::TooLarge(limit) => write!(f, "the message is too large: {limit}"),
             Self::NoName(name) => write!(f, "no process is registered as {name:?}"),
+            Self::NoRoomInTime => f.write_str("there was no room in the receiver's mailbox in time"),
         }
     }
 }
@@ -55,6 +58,38 @@ impl fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
+
+/// Why a timer that sends a message was not started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimerError {
+    /// The process has too many timers, or the message is too large.
+    Limit(LimitExceeded),
+    /// The message is for the process itself, whose mailbox has no room for it.
+    Full(LimitExceeded),
+}
+
+impl fmt::Display for TimerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(limit) => write!(f, "{limit}"),
+            Self::Full(limit) => write!(f, "the process's own mailbox has no room for it: {limit}"),
+        }
+    }
+}
+
+impl std::error::Error for TimerError {}
+
+/// Why a flag was not set (`badarg`): the process was not given that much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlagError(pub LimitExceeded);
+
+impl fmt::Display for FlagError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl std::error::Error for FlagError {}
 
 /// Why a link was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,11 +16,11 @@ impl Inner {
         drop_body(body);
 
         let _in_order = process.outgoing.lock();
-        let not_applied = process.inbox.lock().close();
+        let (not_applied, waiters) = process.inbox.lock().close();
         let name = self.registry.release(process.pid);
         self.table.remove(process.pid);
         for timer in self.timers.cancel_all_to(process.pid) {
-            self.timer_gone(timer.creator, timer.payload.len());
+            self.timer_gone(timer.creator, timer.load.payload().len());
         }
 
         let mut state = process.state.lock();
@@ -34,6 +34,7 @@ impl Inner {
             ended_by: state.ended_by,
             last_received: state.last_received,
             messages_left: state.mailbox.len(),
+            work: state.work(),
             reductions: process.meter.reductions.load(std::sync::atomic::Ordering::Relaxed),
         };
         let mut effects: Effects = state.farewell(&reason);
@@ -44,6 +45,7 @@ impl Inner {
         drop(state);
 
         self.emit(Event::Exited(exited));
+        self.wake_all(waiters);
         // The parent hears of it last: what it does then finds that the others' fate is decided, too. A
         // supervisor that is killed takes its children along, and its own supervisor starts them again under
         // the same names.

@@ -1,19 +1,59 @@
-//! The inbox: where signals wait until their receiver's next poll.
+//! The inbox: where signals wait until their receiver's next poll, and where the mailbox's bounds are kept.
 
 use std::collections::VecDeque;
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
-use crate::limits::{Limits, check};
-use crate::mailbox::Received;
+use crate::limits::{Limits, WhenFull, check};
+use crate::pid::Pid;
+use crate::process::Dropped;
+use crate::received::Received;
 use crate::signal::Signal;
+
+/// How much a mailbox holds at most, and what happens to more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) when_full: WhenFull,
+}
+
+impl Bounds {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let Limits { mailbox_messages, mailbox_bytes, when_full, .. } = *limits;
+        Self { messages: mailbox_messages, bytes: mailbox_bytes, when_full }
+    }
+}
+
+/// What a mailbox has refused in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MailboxCounters {
+    /// Messages whose senders were told that there is no room.
+    pub rejected: u64,
+    /// Messages that were dropped without a word.
+    pub dropped: u64,
+    /// How often a sender had to wait for room.
+    pub suspended: u64,
+}
+
+/// A sender that waits for room.
+struct Waiter {
+    pid: Pid,
+    ticket: u64,
+    /// How much room it needs.
+    bytes: u64,
+}
 
 /// Signals on their way to a process, and what its mailbox holds already: messages are counted from the moment
 /// they are sent until they are received, so that the bound holds for both places together.
-#[derive(Default)]
 pub(crate) struct Inbox {
     signals: VecDeque<Signal>,
+    bounds: Bounds,
     messages: u64,
     bytes: u64,
+    /// Senders that wait for room, longest first: nobody overtakes them.
+    waiters: VecDeque<Waiter>,
+    next_ticket: u64,
+    pub(crate) counters: MailboxCounters,
     closed: bool,
 }
 
@@ -23,25 +63,164 @@ pub(crate) enum PushError {
     Closed(Signal),
     /// The mailbox is full.
     Full(LimitExceeded),
+    /// The mailbox is full, and has dropped the message.
+    Dropped,
+    /// The mailbox is full; the sender may wait for room with this ticket. Here is the signal back.
+    Suspended(Signal, u64),
+}
+
+/// How a sender asks for room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    /// It does not wait.
+    None,
+    /// It waits if it has to.
+    Wait,
+    /// It has waited.
+    Waited(u64),
 }
 
 impl Inbox {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            signals: VecDeque::new(),
+            bounds,
+            messages: 0,
+            bytes: 0,
+            waiters: VecDeque::new(),
+            next_ticket: 1,
+            counters: MailboxCounters::default(),
+            closed: false,
+        }
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// Appends a signal. Only messages can be refused for want of room.
     #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
-    pub(crate) fn push(&mut self, signal: Signal, limits: &Limits) -> Result<(), PushError> {
+    pub(crate) fn push(&mut self, signal: Signal, patience: Patience) -> Result<(), PushError> {
         if self.closed {
             return Err(PushError::Closed(signal));
         }
-        if let Signal::Message(message) = &signal {
-            let bytes = self.bytes.saturating_add(message.payload.len() as u64);
-            check(LimitKind::MailboxMessages, limits.mailbox_messages, self.messages + 1)
-                .and(check(LimitKind::MailboxBytes, limits.mailbox_bytes, bytes))
-                .map_err(PushError::Full)?;
-            self.messages += 1;
-            self.bytes = bytes;
+        if let Some(message) = signal.message() {
+            let (from, bytes) = (message.from, message.payload.len() as u64);
+            let turn = self.waiters.front().is_none_or(|first| patience == Patience::Waited(first.ticket));
+            match self.room_for(bytes) {
+                Ok(()) if turn || self.bounds.when_full != WhenFull::SuspendSender => {
+                    if let Patience::Waited(ticket) = patience {
+                        self.stop_waiting(ticket);
+                    }
+                    self.messages += 1;
+                    self.bytes += bytes;
+                }
+                checked => return Err(self.refuse(signal, from, bytes, checked.err(), patience)),
+            }
         }
         self.signals.push_back(signal);
         Ok(())
+    }
+
+    fn room_for(&self, bytes: u64) -> Result<(), LimitExceeded> {
+        check(LimitKind::MailboxMessages, self.bounds.messages, self.messages + 1).and(check(
+            LimitKind::MailboxBytes,
+            self.bounds.bytes,
+            self.bytes.saturating_add(bytes),
+        ))
+    }
+
+    fn refuse(
+        &mut self,
+        signal: Signal,
+        from: Pid,
+        bytes: u64,
+        limit: Option<LimitExceeded>,
+        patience: Patience,
+    ) -> PushError {
+        // Others wait: for this sender it is as full as for them.
+        let full = || LimitExceeded {
+            limit: LimitKind::MailboxMessages,
+            allowed: self.bounds.messages,
+            requested: self.bounds.messages.saturating_add(1),
+        };
+        let limit = limit.unwrap_or_else(full);
+        // What does not even fit into an empty mailbox would wait for ever.
+        let may_fit = bytes <= self.bounds.bytes && self.bounds.messages > 0;
+        match (self.bounds.when_full, patience) {
+            (WhenFull::DropNewest, _) => {
+                self.counters.dropped += 1;
+                PushError::Dropped
+            }
+            (WhenFull::SuspendSender, Patience::Waited(ticket)) if may_fit => {
+                PushError::Suspended(signal, ticket)
+            }
+            (WhenFull::SuspendSender, Patience::Wait) if may_fit => {
+                self.counters.suspended += 1;
+                let ticket = self.next_ticket;
+                self.next_ticket += 1;
+                self.waiters.push_back(Waiter { pid: from, ticket, bytes });
+                PushError::Suspended(signal, ticket)
+            }
+            _ => {
+                self.counters.rejected += 1;
+                PushError::Full(limit)
+            }
+        }
+    }
+
+    /// Takes room for a message that will come later.
+    pub(crate) fn reserve(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
+        self.room_for(bytes)?;
+        self.messages += 1;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Gives back room; who has waited longest for it.
+    pub(crate) fn release(&mut self, messages: u64, bytes: u64) -> Option<Pid> {
+        self.messages = self.messages.saturating_sub(messages);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.next_waiter()
+    }
+
+    /// A message left the mailbox; who has waited longest for its room.
+    pub(crate) fn received(&mut self, received: &Received) -> Option<Pid> {
+        match received {
+            Received::Message(message) => self.release(1, message.payload.len() as u64),
+            _ => None,
+        }
+    }
+
+    /// Messages that arrived through aliases which were not active any more.
+    pub(crate) fn dropped(&mut self, dropped: Dropped) -> Option<Pid> {
+        self.release(dropped.messages, dropped.bytes)
+    }
+
+    /// Who has waited longest for room, if there may be some.
+    pub(crate) fn next_waiter(&self) -> Option<Pid> {
+        let first = self.waiters.front()?;
+        self.room_for(first.bytes).is_ok().then_some(first.pid)
+    }
+
+    /// A sender gives up its place.
+    pub(crate) fn stop_waiting(&mut self, ticket: u64) {
+        self.waiters.retain(|waiter| waiter.ticket != ticket);
+    }
+
+    /// Whether the sender with that ticket still has no room.
+    pub(crate) fn keeps_waiting(&self, ticket: u64) -> bool {
+        match self.waiters.front() {
+            Some(first) if first.ticket == ticket => self.room_for(first.bytes).is_err(),
+            Some(_) => self.waiters.iter().any(|waiter| waiter.ticket == ticket),
+            None => false,
+        }
+    }
+
+    /// Other bounds from now on; what is there stays. Who waits for room must look again.
+    pub(crate) fn set_bounds(&mut self, bounds: Bounds) -> Vec<Pid> {
+        self.bounds = bounds;
+        self.waiters.iter().map(|waiter| waiter.pid).collect()
     }
 
     /// Takes what waits, in order. The caller gives the emptied queue back with `recycle`.
@@ -57,10 +236,11 @@ impl Inbox {
         }
     }
 
-    /// Refuses everything from now on; returns what was not applied.
-    pub(crate) fn close(&mut self) -> VecDeque<Signal> {
+    /// Refuses everything from now on; returns what was not applied, and who waited for room.
+    pub(crate) fn close(&mut self) -> (VecDeque<Signal>, Vec<Pid>) {
         self.closed = true;
-        std::mem::take(&mut self.signals)
+        let waiters = std::mem::take(&mut self.waiters).into_iter().map(|waiter| waiter.pid).collect();
+        (std::mem::take(&mut self.signals), waiters)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -69,13 +249,5 @@ impl Inbox {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.signals.is_empty()
-    }
-
-    /// A message left the mailbox.
-    pub(crate) fn received(&mut self, received: &Received) {
-        if let Received::Message(message) = received {
-            self.messages = self.messages.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(message.payload.len() as u64);
-        }
     }
 }

@@ -1,26 +1,36 @@
-//! A process: its state, its inbox, its body, and how one poll of it goes.
+//! A process: its state, its inbox, its body, and how one poll of it goes. What a process can do is in the `impl`
+//! blocks of [`Context`], one file a subject.
 
+mod authority;
+mod call;
 mod context;
 mod error;
 mod exit;
+mod flag;
 mod inbox;
 mod receive;
+mod relation;
+mod send;
 mod spawn;
 mod start;
 mod state;
+mod timer;
+mod wait;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::task::Wake;
 
 pub use context::Context;
-pub use error::{CallError, LinkError, SendError, SignalError};
-pub(crate) use inbox::{Inbox, PushError};
+pub use error::{CallError, FlagError, LinkError, SendError, SignalError, TimerError};
+pub use flag::Flag;
+pub use inbox::MailboxCounters;
+pub(crate) use inbox::{Bounds, Inbox, Patience, PushError};
 pub use spawn::{SpawnError, SpawnOptions};
 pub use start::StartOutcome;
-pub(crate) use state::{Effects, State, refuse};
+pub(crate) use state::{Dropped, Effects, State, refuse};
 pub use state::{LastReceived, Waiting};
 
 use crate::exit_reason::ExitReason;
@@ -83,6 +93,8 @@ pub(crate) struct Process {
     pub(crate) inbox: Mutex<Inbox>,
     pub(crate) state: Mutex<State>,
     pub(crate) body: Mutex<Option<Body>>,
+    /// Whether it waits for another process: a glance, before its state is locked for a closer look.
+    pub(crate) waits_on_process: AtomicBool,
     pub(crate) schedule: Schedule,
     pub(crate) scheduler: Arc<Scheduler>,
 }
@@ -99,15 +111,16 @@ impl Process {
         Self {
             pid: state.pid,
             identity,
+            inbox: Mutex::new(Inbox::new(Bounds::of(&limits))),
             limits,
             meter: Meter::default(),
             starter: Mutex::new(starter),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
             outgoing: Mutex::default(),
-            inbox: Mutex::default(),
             state: Mutex::new(state),
             body: Mutex::new(None),
+            waits_on_process: AtomicBool::new(false),
             schedule: Schedule::unborn(),
             scheduler,
         }
@@ -115,19 +128,19 @@ impl Process {
 
     /// Puts a signal into the inbox and sees to it that the process is polled.
     #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
-    pub(crate) fn push(self: &Arc<Self>, signal: Signal) -> Result<(), PushError> {
-        self.inbox.lock().push(signal, &self.limits)?;
+    pub(crate) fn push(self: &Arc<Self>, signal: Signal, patience: Patience) -> Result<(), PushError> {
+        self.inbox.lock().push(signal, patience)?;
         self.scheduler.wake(self);
         Ok(())
     }
 
     /// Applies the signals that have arrived. The effects are the caller's to send, after it has let go of
-    /// the state.
-    pub(crate) fn drain(&self) -> Effects {
+    /// the state, and so is the wake of a sender for whom there is room now.
+    pub(crate) fn drain(&self) -> (Effects, Option<Pid>) {
         let mut effects = Effects::new();
         let mut inbox = self.inbox.lock();
         if inbox.is_empty() {
-            return effects;
+            return (effects, None);
         }
         let mut signals = inbox.take();
         // Taken while the inbox is locked, so that two drains cannot overtake each other.
@@ -136,9 +149,11 @@ impl Process {
         for signal in signals.drain(..) {
             state.apply(signal, &mut effects);
         }
+        let dropped = std::mem::take(&mut state.dropped);
         drop(state);
-        self.inbox.lock().recycle(signals);
-        effects
+        let mut inbox = self.inbox.lock();
+        inbox.recycle(signals);
+        (effects, if dropped.messages > 0 { inbox.dropped(dropped) } else { None })
     }
 }
 

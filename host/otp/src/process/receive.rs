@@ -4,14 +4,13 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::clock::Instant;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::{Mark, MessageKind, Received};
-use crate::pid::{Destination, Pid, Reference, ReplyTo};
-use crate::process::{CallError, Context, State, Waiting};
-use crate::timer::Key;
+use crate::monitor::Role;
+use crate::pid::{Destination, Pid, Reference};
+use crate::process::wait::Wait;
+use crate::process::{Context, State, Waiting};
+use crate::received::Received;
 
 impl Context {
     /// Receives the oldest message (`receive X -> X after T`). None after `timeout`; a timeout of zero looks
@@ -76,92 +75,28 @@ impl Context {
         self.note(received)
     }
 
-    /// Waits for the answer to `reference`: its reply, DOWN, timer or acknowledgement. While a
-    /// monitor or call is open, what had arrived before it costs nothing (rule P53). None after `timeout`.
+    /// Waits for the answer to `reference`: its reply, DOWN, timer or acknowledgement. It costs the same however much
+    /// has arrived before it (rule P53). None after `timeout`.
     pub async fn receive_answer(&self, reference: Reference, timeout: Option<Duration>) -> Option<Received> {
-        let (from, mark) = {
-            let state = self.process().state.lock();
-            match state.monitors.held(reference) {
-                Some(held) => (held.target, Some(held.mark)),
-                None => (None, None),
-            }
-        };
-        let deadline = self.deadline(timeout);
-        let mut mark = mark.unwrap_or(Mark::START);
-        let received = self
-            .wait(Waiting::Answer { reference, from, deadline }, |state| {
-                match state.mailbox.take_answer(reference, mark) {
-                    Ok(received) => Some(received),
-                    Err(searched) => {
-                        mark = searched;
-                        None
-                    }
-                }
-            })
-            .await;
-        self.note(received)
+        self.receive_answer_until(reference, self.deadline(timeout)).await
     }
 
-    /// Sends a request and waits for its answer (`gen_server:call/3`). A server that ends is known at once; an
-    /// answer that comes too late vanishes.
-    ///
-    /// # Errors
-    /// [`CallError`]
-    pub async fn call(
+    pub(super) async fn receive_answer_until(
         &self,
-        to: &Destination,
-        payload: Bytes,
-        timeout: Option<Duration>,
-    ) -> Result<Bytes, CallError> {
-        let reference = self.request(to, payload, self.deadline(timeout))?;
-        match self.receive_answer(reference, timeout).await {
-            Some(Received::Reply { payload, .. }) => Ok(payload),
-            Some(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
-            Some(_) | None => self.give_up_call(reference),
-        }
-    }
-
-    /// Ends a call whose time is up. What arrived at the last moment counts (`gen:do_call`), and nothing of the
-    /// call is left behind (rule G14).
-    fn give_up_call(&self, reference: Reference) -> Result<Bytes, CallError> {
-        if self.demonitor(reference, false) {
-            return Err(CallError::Timeout);
-        }
-        let late = self.process().state.lock().mailbox.take_answer(reference, Mark::START);
-        match late {
-            Ok(Received::Reply { payload, .. }) => Ok(payload),
-            Ok(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
-            Ok(_) | Err(_) => Err(CallError::Timeout),
-        }
-    }
-
-    /// Sends a request and does not wait (`gen_server:send_request/2`): [`Context::receive_answer`] under the
-    /// reference gives its reply, or a DOWN if the server ends or was not there (rule G39).
-    ///
-    /// # Errors
-    /// [`CallError`], but neither `Timeout` nor `Down`.
-    pub fn send_request(&self, to: &Destination, payload: Bytes) -> Result<Reference, CallError> {
-        self.request(to, payload, None)
-    }
-
-    fn request(
-        &self,
-        to: &Destination,
-        payload: Bytes,
+        reference: Reference,
         deadline: Option<Instant>,
-    ) -> Result<Reference, CallError> {
-        let target = self.runtime().inner.resolve(to);
-        if target == Some(self.pid()) {
-            return Err(CallError::CallingSelf);
-        }
-        let reference = self.hold_monitor(target, to.clone(), true).map_err(CallError::Limit)?;
-        let Some(target) = target else { return Ok(reference) };
-        let kind = MessageKind::Call(ReplyTo { pid: self.pid(), reference });
-        if let Err(error) = self.send(&Destination::Pid(target), kind, payload, deadline) {
-            self.demonitor(reference, true);
-            return Err(CallError::NotSent(error));
-        }
-        Ok(reference)
+    ) -> Option<Received> {
+        let server = {
+            let state = self.process().state.lock();
+            let held = state.monitors.held(reference).filter(|held| held.role == Role::Call);
+            held.and_then(|held| held.target)
+        };
+        let waiting = match server {
+            Some(server) => Waiting::Call { reference, server, deadline },
+            None => Waiting::Answer { reference, deadline },
+        };
+        let received = self.wait(waiting, |state| state.mailbox.take_answer(reference)).await;
+        self.note(received)
     }
 
     /// Gives the other processes a turn.
@@ -204,66 +139,40 @@ impl Context {
     }
 
     /// The point in time that a timeout from now stands for.
-    fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
+    pub(super) fn deadline(&self, timeout: Option<Duration>) -> Option<Instant> {
         timeout.map(|timeout| self.runtime().now().saturating_add(timeout))
     }
 
-    fn note(&self, received: Option<Received>) -> Option<Received> {
+    /// Records what was received. If a sender waits for its room, it gets its turn.
+    pub(super) fn note(&self, received: Option<Received>) -> Option<Received> {
         let received = received?;
         self.process().state.lock().note_received(&received);
-        self.process().inbox.lock().received(&received);
+        let waiter = self.process().inbox.lock().received(&received);
+        self.runtime().inner.wake_all(waiter);
         Some(received)
     }
 
     /// Waits until `ready` gives something, or until the deadline.
-    async fn wait<T>(&self, waiting: Waiting, mut ready: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
-        let mut alarm = Alarm { context: self, key: None };
+    pub(super) async fn wait<T>(
+        &self,
+        waiting: Waiting,
+        mut ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let mut wait = Wait::new(self, waiting);
         poll_fn(|_| {
             self.settle();
-            let mut state = self.process().state.lock();
-            if state.exiting.is_some() {
-                return Poll::Pending;
-            }
-            if let Some(value) = ready(&mut state) {
-                state.waiting = None;
-                return Poll::Ready(Some(value));
-            }
-            if let Some(deadline) = waiting.deadline() {
-                if self.runtime().now() >= deadline {
-                    state.waiting = None;
-                    return Poll::Ready(None);
+            let value = {
+                let mut state = self.process().state.lock();
+                if state.exiting.is_some() {
+                    return Poll::Pending;
                 }
-                alarm.set(deadline);
+                ready(&mut state)
+            };
+            if value.is_some() {
+                return Poll::Ready(value);
             }
-            state.waiting.get_or_insert_with(|| waiting.clone());
-            Poll::Pending
+            if wait.goes_on() { Poll::Pending } else { Poll::Ready(None) }
         })
         .await
-    }
-}
-
-/// Has the process polled at its deadline, until it is dropped.
-struct Alarm<'a> {
-    context: &'a Context,
-    key: Option<Key>,
-}
-
-impl Alarm<'_> {
-    fn set(&mut self, deadline: Instant) {
-        let context = self.context;
-        self.key.get_or_insert_with(|| {
-            let inner = &context.runtime().inner;
-            let key = inner.timers.wake_at(deadline, context.pid());
-            inner.scheduler.timer_set();
-            key
-        });
-    }
-}
-
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.context.runtime().inner.timers.cancel_wake(key);
-        }
     }
 }

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::limits::{Limits, check};
 use crate::monitor::Held;
-use crate::pid::{Destination, Pid, Reference};
+use crate::pid::{Pid, Reference};
 use crate::process::{Context, Identity, Process, ProcessKind, State};
 use crate::registry::RegisterError;
 use crate::runtime::Runtime;
@@ -134,19 +134,18 @@ fn adopt(parent: &Process, child: Pid, link: bool, monitor: Option<Reference>) {
         state.links.on_link(child);
     }
     if let Some(reference) = monitor {
-        let mark = state.mailbox.mark();
-        let object = Destination::Pid(child);
-        state.monitors.hold(reference, Held { target: Some(child), object, mark, reply_alias: false });
+        state.monitors.hold(reference, Held::of(child));
     }
 }
 
 fn reserve(parent: &Process, options: &SpawnOptions) -> Result<(), LimitExceeded> {
     let state = parent.state.lock();
     if options.link {
-        check(LimitKind::Links, parent.limits.links, state.links.len() as u64 + 1)?;
+        let taken = state.links.len() as u64 + state.mailbox.signals().links;
+        check(LimitKind::Links, parent.limits.links, taken + 1)?;
     }
     if options.monitor {
-        check(LimitKind::Monitors, parent.limits.monitors, state.monitors.held_len() as u64 + 1)?;
+        check(LimitKind::Monitors, parent.limits.monitors, state.monitor_slots() + 1)?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::exit_reason::ExitReason;
-use crate::mailbox::{InitAck, Received, SystemKind};
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, SpawnError, SpawnOptions};
+use crate::received::{InitAck, Received, SystemKind, SystemMessage};
 
 /// What a process that can't run has left to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -47,20 +47,17 @@ impl Context {
         let (pid, monitor) = spawn(self, SpawnOptions { monitor: true, init_ack: Some(ack), ..options })?;
         let monitor = monitor.unwrap_or(ack);
         let outcome = match self.first_word(ack, monitor, timeout).await {
-            Some(Received::System(system)) => {
-                let SystemKind::InitAck(word) = system.kind;
-                match word {
-                    InitAck::Started => {
-                        if !keep_monitor {
-                            self.demonitor(monitor, true);
-                        }
-                        let monitor = keep_monitor.then_some(monitor);
-                        return Ok(StartOutcome::Started { pid, monitor });
+            Some(Received::System(SystemMessage { kind: SystemKind::InitAck(word), .. })) => match word {
+                InitAck::Started => {
+                    if !keep_monitor {
+                        self.demonitor(monitor, true);
                     }
-                    InitAck::Ignore => StartOutcome::Ignore,
-                    InitAck::Error(reason) => StartOutcome::Failed(reason),
+                    let monitor = keep_monitor.then_some(monitor);
+                    return Ok(StartOutcome::Started { pid, monitor });
                 }
-            }
+                InitAck::Ignore => StartOutcome::Ignore,
+                InitAck::Error(reason) => StartOutcome::Failed(reason),
+            },
             Some(Received::Down { reason, .. }) => {
                 self.forget_link(pid, link);
                 return Ok(StartOutcome::Failed(reason));

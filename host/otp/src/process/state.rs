@@ -1,14 +1,17 @@
 //! What a process knows, and how signals change it: a pure function from state and signal to state and
 //! effects. Nothing here sends, wakes or waits.
 
+use crate::alias::{AliasMode, Aliases, MonitorAlias};
 use crate::clock::Instant;
+use crate::event::SignalWork;
 use crate::exit_reason::{ExitReason, LimitKind};
 use crate::limits::{Limits, check};
 use crate::link::Links;
-use crate::mailbox::{Mailbox, Received};
-use crate::monitor::{Held, Monitors};
+use crate::mailbox::Mailbox;
+use crate::monitor::{Held, Monitors, Role};
 use crate::pid::{Destination, Pid, Reference};
 use crate::process::{Identity, ProcessKind};
+use crate::received::Received;
 use crate::runtime::HOST;
 use crate::signal::{ExitDecision, Signal, decide_exit, decide_link_exit};
 
@@ -22,6 +25,7 @@ pub(crate) struct State {
     pub(crate) mailbox: Mailbox,
     pub(crate) links: Links,
     pub(crate) monitors: Monitors,
+    pub(crate) aliases: Aliases,
     /// Set once, by the first fatal signal or by the process itself (rule P9).
     pub(crate) exiting: Option<ExitReason>,
     /// Who sent the fatal signal, if it was one.
@@ -31,7 +35,20 @@ pub(crate) struct State {
     /// Where the body was when it ended, if it knows and the reason does not say.
     pub(crate) backtrace: Vec<String>,
     pub(crate) last_received: Option<LastReceived>,
+    /// Messages that arrived through aliases which were not active any more: their room is free again.
+    pub(crate) dropped: Dropped,
+    /// The wait for which this process was last reported as part of a cycle.
+    pub(crate) reported_wait: Option<u64>,
+    /// Signals that were applied.
+    signals: u64,
     bounds: Bounds,
+}
+
+/// Messages that were counted when they were sent, and never got into the mailbox.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Dropped {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
 }
 
 /// What may wait in the mailbox beside messages.
@@ -49,12 +66,33 @@ pub enum Waiting {
         /// When it gives up.
         deadline: Option<Instant>,
     },
-    /// The answer to one reference: a reply, a DOWN, a start acknowledgement.
+    /// What answers a reference: a DOWN, a timer, a reply that may come from anybody.
     Answer {
         /// Which.
         reference: Reference,
-        /// The process that owes the answer, if it is known.
-        from: Option<Pid>,
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// What answers one of several references.
+    AnyAnswer {
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// The answer of a process to a call.
+    Call {
+        /// The call.
+        reference: Reference,
+        /// The process that was called.
+        server: Pid,
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// Room in the mailbox of a process that has its senders wait.
+    Room {
+        /// That process.
+        at: Pid,
+        /// Tells this wait from others.
+        ticket: u64,
         /// When it gives up.
         deadline: Option<Instant>,
     },
@@ -63,7 +101,31 @@ pub enum Waiting {
 impl Waiting {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Message { deadline } | Self::Answer { deadline, .. } => *deadline,
+            Self::Message { deadline }
+            | Self::Answer { deadline, .. }
+            | Self::AnyAnswer { deadline }
+            | Self::Call { deadline, .. }
+            | Self::Room { deadline, .. } => *deadline,
+        }
+    }
+
+    /// The function that waits, by its name in the WIT package.
+    pub fn function(&self) -> &'static str {
+        match self {
+            Self::Message { .. } => "mailbox.receive",
+            Self::Answer { .. } => "mailbox.wait-for",
+            Self::AnyAnswer { .. } => "mailbox.wait-for-any",
+            Self::Call { .. } => "mailbox.call",
+            Self::Room { .. } => "mailbox.send",
+        }
+    }
+
+    /// The process without which this wait does not end, and what tells this wait from others.
+    pub(crate) fn on_process(&self) -> Option<(Pid, u64)> {
+        match self {
+            Self::Call { reference, server, .. } => Some((*server, reference.0)),
+            Self::Room { at, ticket, .. } => Some((*at, *ticket)),
+            Self::Message { .. } | Self::Answer { .. } | Self::AnyAnswer { .. } => None,
         }
     }
 }
@@ -93,23 +155,38 @@ impl State {
             mailbox: Mailbox::default(),
             links: Links::default(),
             monitors: Monitors::default(),
+            aliases: Aliases::default(),
             exiting: None,
             ended_by: None,
             waiting: None,
             label: None,
             backtrace: Vec::new(),
             last_received: None,
+            dropped: Dropped::default(),
+            signals: 0,
+            reported_wait: None,
         }
     }
 
     /// Applies one signal. Once the process is exiting, only what others are owed is answered (rule P9).
     pub(crate) fn apply(&mut self, signal: Signal, effects: &mut Effects) {
+        self.signals += 1;
         if self.exiting.is_some() {
             refuse(self.pid, signal, effects);
             return;
         }
         match signal {
-            Signal::Message(message) => self.mailbox.push(Received::Message(message)),
+            Signal::Message(message) | Signal::DelayedMessage(message) => {
+                self.mailbox.push(Received::Message(message));
+            }
+            Signal::AliasMessage { reference, message } => {
+                if self.open_alias(reference, effects).is_some() {
+                    self.mailbox.push(Received::Message(message));
+                } else {
+                    self.dropped.messages += 1;
+                    self.dropped.bytes += message.payload.len() as u64;
+                }
+            }
             Signal::System(system) => self.deliver(Received::System(system)),
             Signal::Timer { reference, payload, own } => {
                 let timer = Received::Timer { reference, payload };
@@ -164,7 +241,7 @@ impl State {
     pub(crate) fn deliver(&mut self, received: Received) {
         self.mailbox.push(received);
         let waiting = self.mailbox.signals();
-        let over = check(LimitKind::MailboxMessages, self.bounds.signals, waiting.count).and(check(
+        let over = check(LimitKind::MailboxMessages, self.bounds.signals, waiting.count()).and(check(
             LimitKind::MailboxBytes,
             self.bounds.bytes,
             waiting.bytes,
@@ -178,7 +255,7 @@ impl State {
     /// for what the process asked for, so that nobody can end it by filling its mailbox.
     fn deliver_if_room(&mut self, received: Received) {
         let waiting = self.mailbox.signals();
-        let fits = waiting.count < self.bounds.signals / 2
+        let fits = waiting.count() < self.bounds.signals / 2
             && waiting.bytes.saturating_add(received.weight()) <= self.bounds.bytes / 2;
         if fits {
             self.mailbox.push(received);
@@ -187,20 +264,77 @@ impl State {
 
     /// A DOWN for a monitor that was removed in the meantime vanishes (rule P35).
     fn on_down(&mut self, reference: Reference, reason: ExitReason) {
-        if let Some(held) = self.monitors.release(reference) {
-            self.deliver(Received::Down { reference, object: held.object, reason });
+        if let Some(held) = self.release_monitor(reference) {
+            self.deliver(Received::Down { reference, object: held.object, reason, tag: held.tag });
+        }
+    }
+
+    /// Ends a monitor; what it was. Its alias ends with it, unless that must be removed by hand (rule P46).
+    pub(crate) fn release_monitor(&mut self, reference: Reference) -> Option<Held> {
+        let held = self.monitors.release(reference)?;
+        if held.role == Role::Alias(MonitorAlias::ExplicitUnalias) {
+            self.aliases.insert(reference, AliasMode::Explicit);
+        }
+        Some(held)
+    }
+
+    /// Ends an alias; true if it was active. Its monitor stays (rule P47).
+    pub(crate) fn release_alias(&mut self, reference: Reference) -> bool {
+        if let Some(held) = self.monitors.held_mut(reference)
+            && matches!(held.role, Role::Alias(_))
+        {
+            held.role = Role::Monitor;
+            return true;
+        }
+        self.aliases.remove(reference)
+    }
+
+    /// Something arrives through an alias: whether it may, and if so, whether that was the only time (rules P44
+    /// to P46).
+    fn open_alias(&mut self, reference: Reference, effects: &mut Effects) -> Option<AliasMode> {
+        let Some(held) = self.monitors.held(reference) else {
+            return self.aliases.on_message(reference);
+        };
+        match held.role {
+            Role::Alias(MonitorAlias::ReplyDemonitor) => {
+                self.end_monitor(reference, effects);
+                Some(AliasMode::Reply)
+            }
+            Role::Alias(_) => Some(AliasMode::Explicit),
+            Role::Monitor | Role::Call => None,
+        }
+    }
+
+    /// Ends a monitor from this side.
+    fn end_monitor(&mut self, reference: Reference, effects: &mut Effects) {
+        if let Some(Held { target: Some(target), .. }) = self.monitors.release(reference) {
+            effects.push((target, Signal::Demonitor { from: self.pid, reference }));
         }
     }
 
     /// A reply that nobody waits for any more vanishes (rules P44, G14).
     fn on_reply(&mut self, reference: Reference, payload: bytes::Bytes, effects: &mut Effects) {
-        if self.monitors.held(reference).is_none_or(|held| !held.reply_alias) {
-            return;
+        let reply = Received::Reply { reference, payload };
+        if self.monitors.held(reference).is_some_and(|held| held.role == Role::Call) {
+            self.end_monitor(reference, effects);
+            return self.deliver(reply);
         }
-        if let Some(Held { target: Some(target), .. }) = self.monitors.release(reference) {
-            effects.push((target, Signal::Demonitor { from: self.pid, reference }));
+        match self.open_alias(reference, effects) {
+            Some(AliasMode::Reply) => self.deliver(reply),
+            // There may be any number of them, and nobody has reserved their slots.
+            Some(AliasMode::Explicit) => self.deliver_if_room(reply),
+            None => {}
         }
-        self.deliver(Received::Reply { reference, payload });
+    }
+
+    /// What signals and messages have cost so far.
+    pub(crate) fn work(&self) -> SignalWork {
+        SignalWork { signals: self.signals, mailbox_steps: self.mailbox.steps() }
+    }
+
+    /// Slots of monitors that are taken: by monitors, calls and aliases, and by what came of them and was not received.
+    pub(crate) fn monitor_slots(&self) -> u64 {
+        (self.monitors.held_len() + self.aliases.len()) as u64 + self.mailbox.signals().monitors
     }
 
     /// Records a message as received.
@@ -221,6 +355,7 @@ impl State {
         self.mailbox = Mailbox::default();
         self.links = Links::default();
         self.monitors = Monitors::default();
+        self.aliases = Aliases::default();
         self.waiting = None;
     }
 

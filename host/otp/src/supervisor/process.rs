@@ -9,9 +9,9 @@ use bytes::Bytes;
 use crate::event;
 use crate::exit_reason::ExitReason;
 use crate::limits::Limits;
-use crate::mailbox::{Received, SystemKind};
 use crate::pid::{Destination, Pid, Reference};
 use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
+use crate::received::{Received, SystemKind, SystemMessage};
 use crate::runtime::{HOST, Runtime};
 use crate::supervisor::machine::{Action, Alarm, ChildKey, Event, Machine};
 use crate::supervisor::spec::{ChildSpec, SpecError, StartChild, Started, SupFlags, check_spec};
@@ -115,11 +115,12 @@ impl Supervisor {
                 Some(Event::Ended { pid, reason })
             }
             Received::Timer { reference, .. } => self.alarms.remove(&reference).map(Event::Alarm),
-            Received::System(system) => {
-                let SystemKind::InitAck(ack) = system.kind;
-                Some(Event::Acknowledged { pid: system.from, ack })
+            Received::System(SystemMessage { kind: SystemKind::InitAck(ack), from, .. }) => {
+                Some(Event::Acknowledged { pid: from, ack })
             }
-            Received::Down { .. } | Received::Reply { .. } | Received::Message(_) => None,
+            Received::System(_) | Received::Down { .. } | Received::Reply { .. } | Received::Message(_) => {
+                None
+            }
         }
     }
 

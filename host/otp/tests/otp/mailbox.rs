@@ -83,7 +83,7 @@ fn p49_the_dead_take_messages_silently_and_an_unknown_name_is_an_error() {
         context.await_down(dead).await;
         send(&context, dead, "hello");
         let to = Destination::Name("nobody".into());
-        let error = context.send(&to, MessageKind::Info, Bytes::new(), None).unwrap_err();
+        let error = context.send_nosuspend(&to, MessageKind::Info, Bytes::new()).unwrap_err();
         trace.note(error.to_string().replace("\\\"", ""));
     });
 }
@@ -218,9 +218,9 @@ fn an_invented_reply_token_reaches_nobody() {
 fn g39_a_request_is_answered_later_or_reported_down() {
     check(&["reply pong", "DOWN nobody noproc"], |context, trace| async move {
         let server = echo(&context);
-        let request = context.send_request(&server.into(), Bytes::new()).unwrap();
+        let request = context.send_request(&server.into(), Bytes::new()).await.unwrap();
         trace.note(show(context.receive_answer(request, None).await));
-        let request = context.send_request(&"nobody".into(), Bytes::new()).unwrap();
+        let request = context.send_request(&"nobody".into(), Bytes::new()).await.unwrap();
         trace.note(show(context.receive_answer(request, None).await));
         context.exit_process(server, ExitReason::Kill);
     });
@@ -244,7 +244,7 @@ fn a_full_mailbox_refuses_messages_but_never_signals() {
         let to = Destination::Pid(receiver);
         let mut fitted = 0;
         let error = loop {
-            match context.send(&to, MessageKind::Info, Bytes::from_static(b"x"), None) {
+            match context.send_nosuspend(&to, MessageKind::Info, Bytes::from_static(b"x")) {
                 Ok(()) => fitted += 1,
                 Err(error) => break error,
             }
@@ -266,7 +266,7 @@ fn a_message_larger_than_the_limit_is_refused() {
         let pid = child(&context, SpawnOptions { limits, ..Default::default() }, |context| async move {
             let parent = context.identity().parent.unwrap();
             let large = Bytes::from_static(b"eleven bytes");
-            let sent = context.send(&parent.into(), MessageKind::Info, large, None);
+            let sent = context.send_nosuspend(&parent.into(), MessageKind::Info, large);
             assert!(matches!(sent, Err(SendError::TooLarge(_))));
             send(&context, parent, "over");
             ExitReason::Normal
@@ -282,21 +282,30 @@ fn small() -> Limits {
 }
 
 #[test]
-fn a_process_that_asks_for_ever_and_never_receives_ends_at_its_limits() {
-    check(&["DOWN limit(mailbox_messages)", "DOWN limit(mailbox_bytes)"], |context, trace| async move {
+fn what_is_not_received_keeps_its_slot_and_its_bytes_end_the_process() {
+    let expected =
+        ["monitors is limited to 2, 3 were needed", "room again", "DOWN normal", "DOWN limit(mailbox_bytes)"];
+    check(&expected, |context, trace| async move {
         let options = SpawnOptions { limits: small(), monitor: true, ..Default::default() };
+        let parent = context.pid();
         let (_, monitor) = context
-            .spawn(options.clone(), |context| async move {
-                for _ in 0..100 {
-                    context.monitor("nobody".into()).unwrap();
-                    context.checkpoint().await;
-                }
+            .spawn(options.clone(), move |context| async move {
+                context.monitor("nobody".into()).unwrap();
+                context.monitor("nobody".into()).unwrap();
+                let error = context.monitor("nobody".into()).unwrap_err();
+                send(&context, parent, &error.to_string());
+                next(&context).await;
+                context.monitor("nobody".into()).unwrap();
+                send(&context, parent, "room again");
                 ExitReason::Normal
             })
             .unwrap();
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
         trace.note(down(&context, monitor.unwrap()).await);
+        let limits = Limits { timers: 100, ..small() };
         let (_, monitor) = context
-            .spawn(options, |context| async move {
+            .spawn(SpawnOptions { limits, ..options }, |context| async move {
                 for _ in 0..100 {
                     let payload = Bytes::from(vec![0; 400]);
                     context.start_timer(Duration::ZERO, context.pid().into(), payload).unwrap();

@@ -1,5 +1,9 @@
 //! The rules of OTP, by their numbers, on native processes under virtual time.
 
+mod aliases;
+mod costs;
+mod full_mailboxes;
+mod info;
 mod links;
 mod mailbox;
 mod monitors;
@@ -11,3 +15,4 @@ mod start;
 mod supervisor;
 mod support;
 mod timers;
+mod waits;

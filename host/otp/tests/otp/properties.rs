@@ -63,7 +63,7 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
                     *last
                 };
                 let payload = Bytes::copy_from_slice(&number.to_le_bytes());
-                context.send(&Destination::Pid(peer), MessageKind::Info, payload, None).unwrap();
+                context.send_nosuspend(&Destination::Pid(peer), MessageKind::Info, payload).unwrap();
             }
             7 => {
                 context

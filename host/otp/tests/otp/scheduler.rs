@@ -87,7 +87,7 @@ fn a_ring_of_processes_runs_on_several_threads() {
             next_pid = child(&context, linked(), move |context| async move {
                 loop {
                     if let Some(regrow_otp::Received::Message(message)) = context.receive(None).await {
-                        context.send(&to, MessageKind::Info, message.payload, None).unwrap();
+                        context.send_nosuspend(&to, MessageKind::Info, message.payload).unwrap();
                     }
                 }
             });

@@ -79,7 +79,7 @@ pub(crate) fn trapping() -> SpawnOptions {
 }
 
 pub(crate) fn send(context: &Context, to: impl Into<Destination>, text: &str) {
-    context.send(&to.into(), MessageKind::Info, Bytes::from(text.to_owned()), None).unwrap();
+    context.send_nosuspend(&to.into(), MessageKind::Info, Bytes::from(text.to_owned())).unwrap();
 }
 
 /// A received message in a line, with `pid` for every process.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_otp::{Context, Destination, ExitReason, Limits, Reference, SpawnOptions};
+use regrow_otp::{
+    Context, Destination, ExitReason, Instant, Limits, Received, Reference, SpawnOptions, SystemKind,
+    TimerError,
+};
 
 use crate::support::*;
 
@@ -94,5 +97,116 @@ fn timers_are_limited_and_a_timer_that_is_gone_makes_room() {
         for _ in 0..3 {
             trace.note(next(&context).await);
         }
+    });
+}
+
+#[test]
+fn p56_send_after_sends_a_plain_message_from_its_creator() {
+    check(
+        &["message hello from itself", "at 10 ms", "message hello from the other"],
+        |context, trace| async move {
+            let own = context.pid();
+            context.send_after(Duration::from_millis(10), own.into(), Bytes::from_static(b"hello")).unwrap();
+            let Some(Received::Message(message)) = context.receive(None).await else { panic!("a message") };
+            let whose = if message.from == own { "itself" } else { "?" };
+            trace.note(format!("message {} from {whose}", String::from_utf8_lossy(&message.payload)));
+            trace.note(format!("at {} ms", context.runtime().now().since_start().as_millis()));
+            // P61: the creator's end does not stop it.
+            let other = child(&context, Default::default(), move |context| async move {
+                context
+                    .send_after(Duration::from_millis(10), own.into(), Bytes::from_static(b"hello"))
+                    .unwrap();
+                ExitReason::Normal
+            });
+            let Some(Received::Message(message)) = context.receive(None).await else { panic!("a message") };
+            let whose = if message.from == other { "the other" } else { "?" };
+            trace.note(format!("message {} from {whose}", String::from_utf8_lossy(&message.payload)));
+        },
+    );
+}
+
+#[test]
+fn p57_a_cancelled_send_after_never_arrives_and_gives_its_room_back() {
+    check(&["2 fit", "room again", "timeout"], |context, trace| async move {
+        let parent = context.pid();
+        let limits = Limits { mailbox_messages: 2, ..Limits::default() };
+        child(&context, SpawnOptions { limits, ..Default::default() }, move |context| async move {
+            let own = context.pid();
+            let start = || context.send_after(Duration::from_secs(1), own.into(), Bytes::new());
+            let timers: Vec<_> = (0..5).filter_map(|_| start().ok()).collect();
+            send(&context, parent, &format!("{} fit", timers.len()));
+            assert!(matches!(start(), Err(TimerError::Full(_))), "the mailbox has no room for a third");
+            for timer in timers {
+                assert_eq!(context.cancel_timer(timer), Some(Duration::from_secs(1)));
+            }
+            send(&context, own, "1");
+            send(&context, own, "2");
+            send(&context, parent, "room again");
+            context.receive(None).await;
+            context.receive(None).await;
+            send(&context, parent, &show(context.receive(Some(Duration::from_secs(5))).await));
+            ExitReason::Normal
+        });
+        for _ in 0..3 {
+            trace.note(next(&context).await);
+        }
+    });
+}
+
+#[test]
+fn a_send_after_of_another_that_finds_no_room_is_lost() {
+    check(&["x", "timeout"], |context, trace| async move {
+        let parent = context.pid();
+        let limits = Limits { mailbox_messages: 1, ..Limits::default() };
+        let receiver =
+            child(&context, SpawnOptions { limits, ..Default::default() }, move |context| async move {
+                settle(&context).await;
+                context.receive(Some(Duration::from_secs(1))).await;
+                loop {
+                    let shown = show(context.receive(Some(Duration::from_secs(9))).await);
+                    send(&context, parent, &shown);
+                    if shown == "timeout" {
+                        return ExitReason::Normal;
+                    }
+                }
+            });
+        send(&context, receiver, "taken first");
+        settle(&context).await;
+        for _ in 0..3 {
+            let payload = Bytes::from_static(b"x");
+            context.send_after(Duration::from_millis(1), receiver.into(), payload).unwrap();
+        }
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+    });
+}
+
+#[test]
+fn p63_absolute_time_and_results_as_messages() {
+    let expected =
+        ["timer now", "timer at 50", "50 ms", "read 10s", "cancelled 10s", "cancelled none", "timeout"];
+    check(&expected, |context, trace| async move {
+        let own = Destination::from(context.pid());
+        let at = |ms| Instant::from_start(Duration::from_millis(ms));
+        context.start_timer_at(at(50), own.clone(), Bytes::from_static(b"at 50")).unwrap();
+        context.start_timer_at(at(0), own.clone(), Bytes::from_static(b"now")).unwrap();
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+        trace.note(format!("{} ms", context.runtime().now().since_start().as_millis()));
+        let timer = context.start_timer(Duration::from_secs(10), own, Bytes::new()).unwrap();
+        context.read_timer_async(timer);
+        context.cancel_timer_async(timer);
+        context.cancel_timer_async(timer);
+        for _ in 0..3 {
+            let Some(Received::System(system)) = context.receive(None).await else { panic!("an answer") };
+            assert_eq!((system.reference, system.from), (timer, context.pid()));
+            let left = |left: Option<Duration>| left.map_or("none".into(), |left| format!("{left:?}"));
+            trace.note(match system.kind {
+                SystemKind::ReadTimer(time) => format!("read {}", left(time)),
+                SystemKind::CancelTimer(time) => format!("cancelled {}", left(time)),
+                SystemKind::InitAck(_) => "?".into(),
+            });
+        }
+        trace.note(show(context.receive(Some(Duration::from_secs(60))).await));
     });
 }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::event::ReportKind;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::InitAck;
 use crate::pid::Pid;
+use crate::received::InitAck;
 use crate::supervisor::intensity::RestartWindow;
 use crate::supervisor::spec::{ChildSpec, SupFlags};
 

@@ -8,8 +8,8 @@ use regrow_term::Term;
 use super::{Action, Alarm, ChildKey, Machine, Phase, Status};
 use crate::event::ReportKind;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::InitAck;
 use crate::pid::Pid;
+use crate::received::InitAck;
 use crate::supervisor::spec::Restart;
 
 impl Machine {

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::{Action, Alarm, Child, Event, Leaving, Machine, Phase, Status, Then};
 use crate::event::ReportKind;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::InitAck;
 use crate::pid::Pid;
+use crate::received::InitAck;
 use crate::supervisor::decision::is_expected_end;
 use crate::supervisor::spec::{Restart, Shutdown};
 

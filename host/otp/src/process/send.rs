@@ -1,0 +1,199 @@
+//! Sending: messages, replies, and what a full mailbox does to their senders.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+
+use crate::clock::Instant;
+use crate::event::Event;
+use crate::exit_reason::LimitKind;
+use crate::limits::check;
+use crate::pid::{Destination, Pid, ReplyTo};
+use crate::process::wait::Wait;
+use crate::process::{Context, Patience, Process, PushError, SendError, Waiting};
+use crate::received::{Message, MessageKind};
+use crate::signal::{Envelope, Signal};
+
+impl Context {
+    /// Sends a message (`!`). A dead process takes it silently. Waits for room in the mailbox of a process that has
+    /// its senders wait; to itself a process does not wait.
+    ///
+    /// # Errors
+    /// [`SendError`]
+    pub async fn send(&self, to: &Destination, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        let to = self.resolve(to)?;
+        self.send_patiently(to, self.message(kind, payload, None)?, None).await
+    }
+
+    /// Sends a message, and does not wait for room (`erlang:send/3` with `nosuspend`).
+    ///
+    /// # Errors
+    /// [`SendError`]; [`SendError::Full`] also where `send` would wait.
+    pub fn send_nosuspend(
+        &self,
+        to: &Destination,
+        kind: MessageKind,
+        payload: Bytes,
+    ) -> Result<(), SendError> {
+        let to = self.resolve(to)?;
+        let message = self.message(kind, payload, None)?;
+        self.push(to, Signal::Message(message), Patience::None).map_err(|refusal| refusal.error)
+    }
+
+    /// Sends a message to an alias (`AliasRef ! Message`). Nothing happens if it is not active (rule P44). Waits for
+    /// room as [`Context::send`] does.
+    ///
+    /// # Errors
+    /// [`SendError`]
+    pub async fn send_to_alias(
+        &self,
+        alias: ReplyTo,
+        kind: MessageKind,
+        payload: Bytes,
+    ) -> Result<(), SendError> {
+        let message = self.message(kind, payload, None)?;
+        let signal = Signal::AliasMessage { reference: alias.reference, message };
+        self.push_patiently(alias.pid, signal, None).await
+    }
+
+    /// Answers a call (`gen_server:reply/2`). Nothing happens if the caller does not wait any more.
+    ///
+    /// # Errors
+    /// [`SendError::TooLarge`]
+    pub fn reply(&self, to: ReplyTo, payload: Bytes) -> Result<(), SendError> {
+        let allowed = self.process().limits.message_bytes;
+        check(LimitKind::MessageBytes, allowed, payload.len() as u64).map_err(SendError::TooLarge)?;
+        self.runtime().inner.send(to.pid, Signal::Reply { reference: to.reference, payload });
+        Ok(())
+    }
+
+    fn resolve(&self, destination: &Destination) -> Result<Pid, SendError> {
+        let found = self.runtime().inner.resolve(destination);
+        found.ok_or_else(|| SendError::NoName(destination.to_string()))
+    }
+
+    /// A message of this process, if it may be that large.
+    pub(super) fn message(
+        &self,
+        kind: MessageKind,
+        payload: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<Message, SendError> {
+        let allowed = self.process().limits.message_bytes;
+        check(LimitKind::MessageBytes, allowed, payload.len() as u64).map_err(SendError::TooLarge)?;
+        Ok(self.own_message(kind, payload, deadline))
+    }
+
+    /// A message of this process, however large.
+    pub(super) fn own_message(
+        &self,
+        kind: MessageKind,
+        payload: Bytes,
+        deadline: Option<Instant>,
+    ) -> Message {
+        let component = self.identity().component.clone();
+        Message { from: self.pid(), kind, payload, envelope: Envelope { component, trace: None, deadline } }
+    }
+
+    /// Sends a message and waits for room, until `deadline` at most.
+    pub(super) async fn send_patiently(
+        &self,
+        to: Pid,
+        message: Message,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendError> {
+        self.push_patiently(to, Signal::Message(message), deadline).await
+    }
+
+    async fn push_patiently(
+        &self,
+        to: Pid,
+        signal: Signal,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendError> {
+        let patience = if to == self.pid() { Patience::None } else { Patience::Wait };
+        match self.push(to, signal, patience) {
+            Ok(()) => Ok(()),
+            Err(Refusal { back: Some(suspended), .. }) => self.wait_for_room(suspended, deadline).await,
+            Err(Refusal { error, .. }) => Err(error),
+        }
+    }
+
+    /// Puts a message into the receiver's inbox. A dead receiver takes it silently (rule P49).
+    #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
+    fn push(&self, to: Pid, signal: Signal, patience: Patience) -> Result<(), Refusal> {
+        let inner = &self.runtime().inner;
+        let Some(process) = inner.table.get(to) else { return Ok(()) };
+        let (from, pushed) = (self.pid(), process.push(signal, patience));
+        match pushed {
+            Ok(()) | Err(PushError::Closed(_)) => Ok(()),
+            Err(PushError::Dropped) => {
+                inner.emit(Event::Refused { from, to, dropped: true });
+                Ok(())
+            }
+            Err(PushError::Full(limit)) => {
+                inner.emit(Event::Refused { from, to, dropped: false });
+                Err(Refusal { error: SendError::Full(limit), back: None })
+            }
+            Err(PushError::Suspended(signal, ticket)) => {
+                let place = Place { context: self.clone(), at: process, ticket };
+                Err(Refusal { error: SendError::NoRoomInTime, back: Some((place, signal)) })
+            }
+        }
+    }
+
+    /// Waits in `place` until the signal finds room, or `deadline` has passed.
+    async fn wait_for_room(
+        &self,
+        (place, signal): (Place, Signal),
+        deadline: Option<Instant>,
+    ) -> Result<(), SendError> {
+        let waiting = Waiting::Room { at: place.at.pid, ticket: place.ticket, deadline };
+        let mut wait = Wait::new(self, waiting);
+        let mut signal = Some(signal);
+        poll_fn(|_| {
+            self.settle();
+            if self.is_exiting() {
+                return Poll::Pending;
+            }
+            let Some(again) = signal.take() else { return Poll::Ready(Ok(())) };
+            match place.at.push(again, Patience::Waited(place.ticket)) {
+                Ok(()) | Err(PushError::Closed(_) | PushError::Dropped) => Poll::Ready(Ok(())),
+                Err(PushError::Full(limit)) => Poll::Ready(Err(SendError::Full(limit))),
+                Err(PushError::Suspended(..)) if !wait.goes_on() => Poll::Ready(Err(SendError::NoRoomInTime)),
+                Err(PushError::Suspended(again, _)) => {
+                    signal = Some(again);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Why a message was not sent, and the way to wait, if there is one.
+struct Refusal {
+    error: SendError,
+    back: Option<(Place, Signal)>,
+}
+
+/// A place among the senders that wait for room. Given up when it is dropped: when the sender got room, gave up,
+/// or was killed.
+struct Place {
+    context: Context,
+    at: Arc<Process>,
+    ticket: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let next = {
+            let mut inbox = self.at.inbox.lock();
+            inbox.stop_waiting(self.ticket);
+            inbox.next_waiter()
+        };
+        self.context.runtime().inner.wake_all(next);
+    }
+}
