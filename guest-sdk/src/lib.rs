@@ -46,6 +46,7 @@ mod panic;
 mod pid;
 pub mod process;
 pub mod registry;
+pub mod request;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(not(target_family = "wasm"))]

@@ -27,6 +27,8 @@ pub enum Received {
         object: Destination,
         /// Why it ended.
         reason: ExitReason,
+        /// What the monitor was given to tell its DOWN from others, encoded.
+        tag: Option<Vec<u8>>,
     },
     /// An exit signal, while this process traps exits.
     Exit {
@@ -152,7 +154,8 @@ pub(crate) fn payload<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error
     encode(value).map_err(|error| Error::BadArgument(error.to_string()))
 }
 
-/// Sends a plain message (`!`). A dead process takes it silently.
+/// Sends a plain message (`!`). A dead process takes it silently. A receiver whose mailbox is full has chosen what
+/// happens: an error, nothing at all, or this process waits for room.
 ///
 /// # Errors
 /// [`Error::NoProc`] (nobody has the name), [`Error::Full`], [`Error::Limit`]
@@ -166,6 +169,61 @@ pub fn send<T: Serialize + ?Sized>(to: impl Into<Destination>, message: &T) -> R
 /// As [`send`].
 pub fn cast<T: Serialize + ?Sized>(to: impl Into<Destination>, request: &T) -> Result<(), Error> {
     sys::send(to.into(), true, payload(request)?)
+}
+
+/// Sends a plain message, and does not wait for room in the receiver's mailbox (`erlang:send/3` with `nosuspend`).
+///
+/// # Errors
+/// As [`send`]; [`Error::Full`] also where that would wait.
+pub fn send_nosuspend<T: Serialize + ?Sized>(to: impl Into<Destination>, message: &T) -> Result<(), Error> {
+    sys::send_nosuspend(to.into(), payload(message)?)
+}
+
+/// Makes an alias of this process (`alias/1`): a token through which others can send to it until it is removed.
+///
+/// ```
+/// # use regrow_sdk::{mailbox::{self, AliasMode}, process};
+/// # fn nothing(_: ()) {}
+/// # regrow_sdk::component! { "nothing" => process nothing }
+/// # fn main() {
+/// # regrow_sdk::testing::run(&COMPONENT, || {
+/// let alias = mailbox::alias(AliasMode::Explicit)?;
+/// mailbox::send_to_alias(alias, &"hello")?;
+/// assert!(mailbox::unalias(alias.reference()));
+/// mailbox::send_to_alias(alias, &"nobody gets this")?;
+/// assert!(mailbox::receive_message(None).is_some());
+/// assert!(mailbox::receive_message(Some(std::time::Duration::ZERO)).is_none());
+/// # Ok(())
+/// # });
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Error::Limit`]: an alias takes a monitor's slot.
+pub fn alias(mode: AliasMode) -> Result<ReplyTo, Error> {
+    sys::alias(mode)
+}
+
+/// Ends an alias of this process; true if it was active. What has arrived through it stays (`unalias/1`).
+pub fn unalias(alias: impl Into<Reference>) -> bool {
+    sys::unalias(alias.into())
+}
+
+/// Sends a plain message to an alias. Nothing happens if it is not active.
+///
+/// # Errors
+/// [`Error::Full`], [`Error::Limit`]
+pub fn send_to_alias<T: Serialize + ?Sized>(alias: ReplyTo, message: &T) -> Result<(), Error> {
+    sys::send_to_alias(alias, payload(message)?)
+}
+
+/// How long an alias lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AliasMode {
+    /// Until [`unalias`].
+    Explicit,
+    /// Until the first message through it.
+    Reply,
 }
 
 /// Receives the oldest message. None after `timeout`; without one it waits for ever.
@@ -198,8 +256,8 @@ pub fn receive_match<T>(
     None
 }
 
-/// Waits for what answers a reference: a DOWN, a timer's message, a reply. While a monitor or request is open,
-/// what had arrived before it was made is not looked through.
+/// Waits for what answers a reference: a DOWN, a timer's message, a reply. It costs the same however much else has
+/// arrived.
 pub fn wait_for(reference: impl Into<Reference>, timeout: Option<Duration>) -> Option<Received> {
     sys::wait_for(reference.into(), timeout)
 }
@@ -219,17 +277,6 @@ where
         return Err(CallError::NotUnderstood);
     }
     decode(&answer).map_err(CallError::Decode)
-}
-
-/// Sends a request and does not wait; [`wait_for`] gives its reply, or a DOWN.
-///
-/// # Errors
-/// [`Error::Full`], [`Error::Limit`], [`Error::BadArgument`] (the process itself)
-pub fn send_request<Q: Serialize + ?Sized>(
-    to: impl Into<Destination>,
-    request: &Q,
-) -> Result<Reference, Error> {
-    sys::send_request(to.into(), payload(request)?)
 }
 
 /// Tells a caller that its request was not understood: no bytes at all, which no encoding of a value is.

@@ -44,6 +44,13 @@ impl From<MonitorRef> for Reference {
     }
 }
 
+impl MonitorRef {
+    /// The alias that the monitor was made to be, for others to send to.
+    pub fn alias(self) -> ReplyTo {
+        ReplyTo { pid: crate::process::self_pid(), reference: self.0 }
+    }
+}
+
 impl From<TimerRef> for Reference {
     fn from(timer: TimerRef) -> Self {
         timer.0
@@ -59,9 +66,14 @@ pub struct ReplyTo {
 }
 
 impl ReplyTo {
-    /// The process that waits for the answer.
+    /// The process that waits for the answer, or that the alias belongs to.
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// What an alias is removed by.
+    pub fn reference(&self) -> Reference {
+        self.reference
     }
 }
 

@@ -1,9 +1,11 @@
 //! This process, and what it can do to others.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde::Serialize;
+use regrow_term::{Term, encode};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
@@ -151,13 +153,47 @@ pub fn unlink(pid: Pid) {
 /// # Errors
 /// [`Error::Limit`]
 pub fn monitor(object: impl Into<Destination>) -> Result<MonitorRef, Error> {
-    sys::monitor(object.into())
+    monitor_with(object, &MonitorOptions::default())
 }
 
-/// Removes a monitor, and a DOWN of it that waits in the mailbox (`demonitor(Ref, [flush])`). True if it was
-/// still active.
+/// Monitors a process, or whoever has a name now (`monitor/3`).
+///
+/// # Errors
+/// [`Error::Limit`]
+pub fn monitor_with(object: impl Into<Destination>, options: &MonitorOptions) -> Result<MonitorRef, Error> {
+    sys::monitor(object.into(), options)
+}
+
+/// How a monitor is made.
+#[derive(Clone, Debug, Default)]
+pub struct MonitorOptions {
+    /// Make the monitor's reference an alias, too: [`MonitorRef::alias`].
+    pub alias: Option<MonitorAlias>,
+    /// Comes with the DOWN, encoded.
+    pub tag: Option<Vec<u8>>,
+}
+
+/// How long the alias of a monitor lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MonitorAlias {
+    /// Until [`unalias`](crate::mailbox::unalias), whatever becomes of the monitor.
+    ExplicitUnalias,
+    /// As long as the monitor.
+    Demonitor,
+    /// As long as the monitor, or until the first message through it, which removes the monitor, too.
+    ReplyDemonitor,
+}
+
+/// Removes a monitor, and a DOWN of it that waits in the mailbox (`demonitor(Ref, [flush, info])`). True if there was
+/// none.
 pub fn demonitor(monitor: MonitorRef) -> bool {
     sys::demonitor(monitor, true)
+}
+
+/// Removes a monitor; a DOWN of it that waits in the mailbox stays (`demonitor(Ref, [info])`). True if the monitor was
+/// still active.
+pub fn demonitor_keep(monitor: MonitorRef) -> bool {
+    sys::demonitor(monitor, false)
 }
 
 /// Whether a process lives.
@@ -167,7 +203,131 @@ pub fn is_alive(pid: Pid) -> bool {
 
 /// Chooses whether exit signals arrive as messages (`process_flag(trap_exit, _)`); the previous choice.
 pub fn trap_exit(trap_exit: bool) -> bool {
-    sys::trap_exit(trap_exit)
+    matches!(sys::set_flag(Flag::TrapExit(trap_exit)), Ok(Flag::TrapExit(true)))
+}
+
+/// Sets a flag of this process (`process_flag/2`); its previous value.
+///
+/// # Errors
+/// [`Error::BadArgument`]: bounds that are wider than what the process was given.
+pub fn set_flag(flag: Flag) -> Result<Flag, Error> {
+    sys::set_flag(flag)
+}
+
+/// A flag of a process, with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// Whether exit signals arrive as messages.
+    TrapExit(bool),
+    /// What becomes of messages that find no room in the mailbox.
+    WhenFull(WhenFull),
+    /// Messages that the mailbox holds, at most.
+    MaxMailboxMessages(u64),
+    /// Bytes that the mailbox holds, at most.
+    MaxMailboxBytes(u64),
+}
+
+/// What a mailbox without room does with one more message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The sender is told.
+    Reject,
+    /// The message is dropped.
+    DropNewest,
+    /// The sender waits.
+    SuspendSender,
+}
+
+/// What is known about a process. None if it has ended.
+///
+/// # Errors
+/// [`Error::Denied`]: another process, without the right to signal it.
+pub fn info(pid: Pid) -> Result<Option<ProcessInfo>, Error> {
+    let Some(values) = info_items(pid, ProcessInfo::ITEMS)? else { return Ok(None) };
+    let names = ProcessInfo::ITEMS.iter().copied().map(Term::from);
+    let all = encode(&Term::Map(names.zip(values).collect()));
+    let decoded = all
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| regrow_term::decode(&bytes).map_err(|error| error.to_string()));
+    decoded.map(Some).map_err(Error::Unsupported)
+}
+
+/// Items of a process, under OTP's names, in the order in which they are asked for (`process_info/2`); WIT's
+/// `process.info` lists them. None if the process has ended.
+///
+/// # Errors
+/// [`Error::Denied`], [`Error::BadArgument`] (an unknown item)
+pub fn info_items(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error> {
+    sys::info(pid, items)
+}
+
+/// A snapshot of a process.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct ProcessInfo {
+    /// `waiting`, `runnable`, `running` or `exiting`.
+    pub status: String,
+    /// How many messages wait in the mailbox.
+    pub message_queue_len: u64,
+    /// Linked processes.
+    pub links: Vec<Pid>,
+    /// What it monitors.
+    pub monitors: Vec<Destination>,
+    /// Who monitors it, one entry per monitor.
+    pub monitored_by: Vec<Pid>,
+    /// Its name.
+    pub registered_name: Option<String>,
+    /// Whether exit signals reach it as messages.
+    pub trap_exit: bool,
+    /// Its label.
+    pub label: Option<String>,
+    /// Bytes of memory in use.
+    pub memory: u64,
+    /// Work done.
+    pub reductions: u64,
+    /// The component and the entry that it was spawned with.
+    pub initial_call: (Option<String>, Option<String>),
+    /// What it waits for, by the name of the function that waits.
+    pub current_function: Option<String>,
+    /// Who spawned it.
+    pub parent: Option<Pid>,
+    /// The process that it waits for, in a call or for room in its mailbox.
+    pub waits_for: Option<Pid>,
+    /// The processes that wait for each other, itself first; empty if it is in no such cycle.
+    pub wait_cycle: Vec<Pid>,
+    /// What its mailbox has refused.
+    pub mailbox_refused: MailboxRefused,
+}
+
+/// What a mailbox has refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
+pub struct MailboxRefused {
+    /// Messages whose senders were told that there is no room.
+    pub rejected: u64,
+    /// Messages that were dropped without a word.
+    pub dropped: u64,
+    /// How often a sender had to wait for room.
+    pub suspended: u64,
+}
+
+impl ProcessInfo {
+    const ITEMS: &[&str] = &[
+        "status",
+        "message_queue_len",
+        "links",
+        "monitors",
+        "monitored_by",
+        "registered_name",
+        "trap_exit",
+        "label",
+        "memory",
+        "reductions",
+        "initial_call",
+        "current_function",
+        "parent",
+        "waits_for",
+        "wait_cycle",
+        "mailbox_refused",
+    ];
 }
 
 /// Gives this process a label that people see in listings and crash reports.

@@ -38,6 +38,11 @@ entries! {
     p50_selective_receive: "selective-receive",
     p51_p52_timeouts: "timeouts",
     p56_to_p60_timers: "timers",
+    p42_p44_to_p47_p36_aliases: "aliases",
+    p64_flags: "flags",
+    p65_to_p69_p72_info: "info",
+    back_pressure: "back-pressure",
+    p56_p63_delayed_messages: "delayed-messages",
     full_mailbox: "full-mailbox",
     payloads: "payloads",
     absurd_arguments: "absurd-arguments",
@@ -48,7 +53,7 @@ entries! {
 }
 
 /// Entries whose tests need more than the entry.
-const OTHERS: &[&str] = &["prints", "files", "environment", "crashes"];
+const OTHERS: &[&str] = &["prints", "files", "environment", "crashes", "wait-cycle"];
 
 #[test]
 fn prints_go_to_the_log() {
@@ -57,6 +62,19 @@ fn prints_go_to_the_log() {
     assert!(log.contains("stdio: printed to the standard output"), "{log}");
     assert!(log.contains("stdio: printed to the standard error"), "{log}");
     assert!(log.contains("written to the log"), "{log}");
+}
+
+/// The log names those who wait for each other, before any timeout.
+#[test]
+fn a_cycle_of_calls_is_reported_by_name() {
+    let log = passes("wait-cycle", "", "");
+    let (_, report) =
+        log.split_once("these processes wait for each other").unwrap_or_else(|| panic!("{log}"));
+    for edge in [("first <", "second <"), ("second <", "first <")] {
+        let named = report.lines().any(|line| line.trim_start().starts_with(edge.0) && line.contains(edge.1));
+        assert!(named, "{edge:?} in {report}");
+    }
+    assert_eq!(log.matches("wait for each other").count(), 1, "{log}");
 }
 
 #[test]

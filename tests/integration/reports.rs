@@ -23,7 +23,7 @@ fn a_crash_report_has_everything_once() {
     let pid = node.await_name("mortal");
     node.run(move |context| async move {
         let payload = bytes::Bytes::from(regrow_term::encode("go").unwrap());
-        context.send(&pid.into(), regrow_otp::MessageKind::Info, payload, None).unwrap();
+        context.send(&pid.into(), regrow_otp::MessageKind::Info, payload).await.unwrap();
     });
     node.await_successor("mortal", pid);
     let log = node.log();

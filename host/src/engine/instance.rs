@@ -1,6 +1,8 @@
 //! The life of an instance: one process, one store, from its start argument to its exit reason.
 
 use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -129,8 +131,23 @@ struct Metered {
 impl Drop for Metered {
     fn drop(&mut self) {
         let spent = u64::MAX - self.store.get_fuel().unwrap_or(u64::MAX);
-        self.context.meter().reductions.store(spent, Ordering::Relaxed);
+        let on_host = self.store.data().work.slices().saturating_mul(SLICE_REDUCTIONS);
+        self.context.meter().reductions.store(spent.saturating_add(on_host), Ordering::Relaxed);
     }
+}
+
+/// Runs a guest's future and counts the slices that it uses up: nobody can read the fuel of a store that runs.
+async fn counting_slices<T>(context: &Context, call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    poll_fn(|task| {
+        let polled = call.as_mut().poll(task);
+        // It would go on if it could: a slice is over.
+        if polled.is_pending() && !context.is_waiting() {
+            context.meter().reductions.fetch_add(SLICE_REDUCTIONS, Ordering::Relaxed);
+        }
+        polled
+    })
+    .await
 }
 
 /// Runs a process from its beginning to its end.
@@ -158,14 +175,14 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
     let message_bytes = usize::try_from(start.limits.process.message_bytes).unwrap_or(usize::MAX);
     store.set_hostcall_fuel(message_bytes.saturating_mul(2).max(1 << 20));
     store.set_max_component_handles(MAX_HANDLES);
-    let result = async {
+    let call = async {
         store.set_fuel(u64::MAX)?;
         store.fuel_async_yield_interval(Some(SLICE_REDUCTIONS))?;
         let guest = pre.instantiate_async(&mut *store).await?;
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
         guest.call_run(&mut *store, &argument).await
-    }
-    .await;
+    };
+    let result = counting_slices(&context, call).await;
     match result {
         Ok(Ok(())) => ExitReason::Normal,
         Ok(Err(reason)) => convert::exit_reason_from_guest(reason),

@@ -15,11 +15,18 @@ const BYTES_PER_UNIT: u64 = 128;
 /// What is left of the slice.
 pub(super) struct Work {
     left: u64,
+    /// Slices that were used up.
+    slices: u64,
 }
 
 impl Work {
     pub(super) fn new() -> Self {
-        Self { left: SLICE }
+        Self { left: SLICE, slices: 0 }
+    }
+
+    /// Slices that host calls have used up.
+    pub(super) fn slices(&self) -> u64 {
+        self.slices
     }
 
     /// Charges a host call that moves so many bytes; true if it is time to yield.
@@ -30,6 +37,7 @@ impl Work {
             return false;
         }
         self.left = SLICE;
+        self.slices += 1;
         true
     }
 

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use regrow_otp::WhenFull;
+
 use crate::manifest::diagnostic::{Diagnostic, Located};
 use crate::manifest::reader::Table;
 
@@ -59,6 +61,8 @@ pub struct Limits {
     pub mailbox_messages: Option<u64>,
     /// Bytes in the mailbox.
     pub mailbox_bytes: Option<u64>,
+    /// What becomes of messages that find no room in the mailbox.
+    pub when_full: Option<WhenFull>,
     /// Bytes of one message that is sent.
     pub message_bytes: Option<u64>,
     /// Links.
@@ -117,6 +121,7 @@ pub(super) fn read_limits(table: Table<'_, '_>) -> Limits {
         memory_bytes: table.bytes("memory_bytes", MEMORY_BYTES),
         mailbox_messages: table.integer("mailbox_messages", 1),
         mailbox_bytes: table.bytes("mailbox_bytes", 1..=u64::MAX),
+        when_full: table.word("when_full", &WhenFull::ALL),
         message_bytes: table.bytes("message_bytes", 1..=MAX_MESSAGE_BYTES),
         links: table.integer("links", 0),
         monitors: table.integer("monitors", 0),

@@ -275,6 +275,7 @@ fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits {
     set(&mut limits.process.links, spec.links);
     set(&mut limits.process.monitors, spec.monitors);
     set(&mut limits.process.timers, spec.timers);
+    limits.process.when_full = spec.when_full.unwrap_or(limits.process.when_full);
     limits
 }
 

@@ -1,5 +1,6 @@
 //! What people see of a running tree: the log and its crash reports. Sees only events.
 
+mod burst;
 mod guest_log;
 mod logger;
 mod report;

@@ -1,27 +1,25 @@
 //! Crash reports: one for each process that ends abnormally, with what its supervisor does about it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use regrow_otp::{
-    Decision, Event, EventSink, ExitReason, Exited, Pid, ProcessKind, ReportKind, SupervisorReport,
+    Decision, Event, EventSink, ExitReason, Exited, Identity, Pid, ProcessKind, ReportKind, SupervisorReport,
+    Waiter,
 };
 
+use crate::observe::burst::Bursts;
 use crate::observe::logger::{Level, Logger};
 
 /// Crashes that wait for their supervisor's word, at most. Those that a supervisor itself asked for get none.
 const MAX_PENDING: usize = 1024;
 
-/// Full reports of one kind of crash within `BURST_PERIOD`; the others are counted.
-const BURST: u32 = 5;
-const BURST_PERIOD: Duration = Duration::from_secs(10);
-
-/// Kinds of crashes that are told apart at a time, and how much of a crash's place tells them apart: guests
-/// choose both.
-const MAX_KINDS: usize = 256;
+/// How much of a crash's place tells it from others: guests choose it.
 const MAX_PLACE_CHARS: usize = 128;
+
+/// Processes of a cycle that a report names.
+const SHOWN_WAITERS: usize = 16;
 
 /// Turns events into log entries.
 pub struct Reporter {
@@ -33,13 +31,7 @@ pub struct Reporter {
 struct State {
     supervisors: HashSet<Pid>,
     pending: VecDeque<Exited>,
-    bursts: HashMap<String, Burst>,
-}
-
-struct Burst {
-    start: Instant,
-    reported: u32,
-    held_back: u32,
+    bursts: Bursts,
 }
 
 impl Reporter {
@@ -139,44 +131,29 @@ impl Reporter {
             self.logger.write(level, title(exited), ended);
             return;
         }
-        let kind = kind_of(exited);
-        if state.bursts.len() >= MAX_KINDS && !state.bursts.contains_key(&kind) {
-            self.forget_bursts(state);
+        if state.bursts.admit(&kind_of(exited), Level::Error, &self.logger) {
+            self.logger.write(Level::Error, title(exited), render(exited, outcome));
         }
-        let burst = state.bursts.entry(kind.clone()).or_insert_with(Burst::new);
-        if burst.start.elapsed() > BURST_PERIOD {
-            self.count_held_back(&kind, burst);
-            *burst = Burst::new();
-        }
-        if burst.reported == BURST {
-            burst.held_back += 1;
+    }
+
+    /// Says who waits for whom.
+    fn wait_cycle(&self, state: &mut State, waiters: &[Waiter]) {
+        let Some(first) = waiters.first() else { return };
+        let kinds: Vec<String> =
+            waiters.iter().take(SHOWN_WAITERS).map(|waiter| program(&waiter.identity)).collect();
+        if !state.bursts.admit(&format!("deadlock of {}", kinds.join(", ")), Level::Warning, &self.logger) {
             return;
         }
-        burst.reported += 1;
-        self.logger.write(Level::Error, title(exited), render(exited, outcome));
-    }
-
-    /// Ends the bursts whose time is over; all of them, if there are still too many kinds.
-    fn forget_bursts(&self, state: &mut State) {
-        let all = state.bursts.values().all(|burst| burst.start.elapsed() <= BURST_PERIOD);
-        let is_over = |burst: &Burst| all || burst.start.elapsed() > BURST_PERIOD;
-        for (kind, burst) in state.bursts.extract_if(|_, burst| is_over(burst)) {
-            self.count_held_back(&kind, &burst);
+        let mut text =
+            "these processes wait for each other, and none of them will go on by itself:".to_owned();
+        let next = waiters.iter().cycle().skip(1);
+        for (waiter, next) in waiters.iter().zip(next).take(SHOWN_WAITERS) {
+            let _ = write!(text, "\n{} waits for {}", waiter_title(waiter), waiter_title(next));
         }
-    }
-
-    fn count_held_back(&self, kind: &str, burst: &Burst) {
-        if burst.held_back > 0 {
-            let seconds = burst.start.elapsed().as_secs().max(1);
-            let message = format!("{} more crashes like it within {seconds} s", burst.held_back);
-            self.logger.write(Level::Error, kind, message);
+        if let Some(more) = waiters.len().checked_sub(SHOWN_WAITERS).filter(|more| *more > 0) {
+            let _ = write!(text, "\n… and {more} more");
         }
-    }
-}
-
-impl Burst {
-    fn new() -> Self {
-        Self { start: Instant::now(), reported: 0, held_back: 0 }
+        self.logger.write(Level::Warning, waiter_title(first), text);
     }
 }
 
@@ -191,11 +168,13 @@ impl EventSink for Reporter {
             }
             Event::Exited(exited) => self.on_exited(&mut state, exited),
             Event::Supervisor(report) => self.on_report(&mut state, report),
-            Event::Refused { from, to } => {
+            Event::WaitCycle { waiters } => self.wait_cycle(&mut state, waiters),
+            Event::Refused { from, to, dropped } => {
+                let done = if *dropped { "dropped" } else { "refused" };
                 self.logger.write(
                     Level::Debug,
                     from,
-                    format_args!("a message to {to} was refused: its mailbox is full"),
+                    format_args!("a message to {to} was {done}: its mailbox is full"),
                 );
             }
         }
@@ -204,10 +183,7 @@ impl EventSink for Reporter {
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        for (kind, burst) in &state.bursts {
-            self.count_held_back(kind, burst);
-        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).bursts.finish(&self.logger);
     }
 }
 
@@ -217,8 +193,6 @@ fn take_pending(state: &mut State, pid: Pid) -> Option<Exited> {
 }
 
 fn kind_of(exited: &Exited) -> String {
-    let component = exited.identity.component.as_deref().unwrap_or("host");
-    let entry = exited.identity.entry.as_deref().unwrap_or("process");
     let reason = match &exited.reason {
         // Two panics in different places are two kinds.
         ExitReason::Trap(trap) => {
@@ -230,7 +204,18 @@ fn kind_of(exited: &Exited) -> String {
         ExitReason::Other(_) => "other".to_owned(),
         reason => reason.to_string(),
     };
-    format!("{component}.{entry} {reason}")
+    format!("{} {reason}", program(&exited.identity))
+}
+
+/// What a process runs.
+fn program(identity: &Identity) -> String {
+    let component = identity.component.as_deref().unwrap_or("host");
+    format!("{component}.{}", identity.entry.as_deref().unwrap_or("process"))
+}
+
+fn waiter_title(waiter: &Waiter) -> String {
+    let name = waiter.name.as_deref().or(waiter.identity.entry.as_deref()).unwrap_or("process");
+    format!("{name} {}", waiter.pid)
 }
 
 fn title(exited: &Exited) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use regrow_otp as otp;
 
 use crate::mailbox::{CallError, Message, MessageKind, Received};
+use crate::process::{Flag, WhenFull};
 use crate::{Destination, Error, ExitReason, LimitExceeded, Pid, Reference, ReplyTo, WasmTrap};
 
 impl From<otp::Pid> for Pid {
@@ -61,6 +62,7 @@ impl From<otp::SendError> for Error {
             otp::SendError::Full(limit) => Self::Full(limit.into()),
             otp::SendError::TooLarge(limit) => Self::Limit(limit.into()),
             otp::SendError::NoName(_) => Self::NoProc,
+            otp::SendError::NoRoomInTime => Self::BadArgument(error.to_string()),
         }
     }
 }
@@ -92,6 +94,32 @@ impl From<otp::CallError> for CallError {
             otp::CallError::CallingSelf => Self::CallingSelf,
             otp::CallError::NotSent(error) => Self::Refused(error.into()),
             otp::CallError::Limit(limit) => Self::Refused(Error::Limit(limit.into())),
+        }
+    }
+}
+
+impl From<otp::Flag> for Flag {
+    fn from(flag: otp::Flag) -> Self {
+        match flag {
+            otp::Flag::TrapExit(trap_exit) => Self::TrapExit(trap_exit),
+            otp::Flag::WhenFull(otp::WhenFull::Reject) => Self::WhenFull(WhenFull::Reject),
+            otp::Flag::WhenFull(otp::WhenFull::DropNewest) => Self::WhenFull(WhenFull::DropNewest),
+            otp::Flag::WhenFull(otp::WhenFull::SuspendSender) => Self::WhenFull(WhenFull::SuspendSender),
+            otp::Flag::MailboxMessages(messages) => Self::MaxMailboxMessages(messages),
+            otp::Flag::MailboxBytes(bytes) => Self::MaxMailboxBytes(bytes),
+        }
+    }
+}
+
+impl From<Flag> for otp::Flag {
+    fn from(flag: Flag) -> Self {
+        match flag {
+            Flag::TrapExit(trap_exit) => Self::TrapExit(trap_exit),
+            Flag::WhenFull(WhenFull::Reject) => Self::WhenFull(otp::WhenFull::Reject),
+            Flag::WhenFull(WhenFull::DropNewest) => Self::WhenFull(otp::WhenFull::DropNewest),
+            Flag::WhenFull(WhenFull::SuspendSender) => Self::WhenFull(otp::WhenFull::SuspendSender),
+            Flag::MaxMailboxMessages(messages) => Self::MailboxMessages(messages),
+            Flag::MaxMailboxBytes(bytes) => Self::MailboxBytes(bytes),
         }
     }
 }
@@ -155,9 +183,12 @@ impl From<otp::Received> for Received {
                 },
                 payload: message.payload.to_vec(),
             }),
-            otp::Received::Down { reference, object, reason } => {
-                Self::Down { reference: Reference(reference.0), object: object.into(), reason: reason.into() }
-            }
+            otp::Received::Down { reference, object, reason, tag } => Self::Down {
+                reference: Reference(reference.0),
+                object: object.into(),
+                reason: reason.into(),
+                tag: tag.map(Vec::from),
+            },
             otp::Received::Exit { from, reason } => Self::Exit { from: from.into(), reason: reason.into() },
             otp::Received::Timer { reference, payload } => {
                 Self::Timer { reference: Reference(reference.0), payload: payload.to_vec() }
@@ -166,12 +197,16 @@ impl From<otp::Received> for Received {
                 Self::Reply { reference: Reference(reference.0), payload: payload.to_vec() }
             }
             otp::Received::System(system) => Self::System {
-                kind: match system.kind {
-                    otp::SystemKind::InitAck(_) => "init-ack".to_owned(),
-                },
+                kind: system.kind.name().to_owned(),
                 reference: Reference(system.reference.0),
                 from: system.from.into(),
-                payload: system.payload.to_vec(),
+                payload: match system.kind {
+                    otp::SystemKind::InitAck(_) => system.payload.to_vec(),
+                    otp::SystemKind::CancelTimer(left) | otp::SystemKind::ReadTimer(left) => {
+                        let left = left.map(|left| left.as_nanos().div_ceil(1_000_000) as u64);
+                        regrow_term::encode(&left).unwrap_or_default()
+                    }
+                },
             },
         }
     }

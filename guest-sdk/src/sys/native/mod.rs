@@ -10,9 +10,10 @@ use bytes::Bytes;
 use regrow_otp as otp;
 
 use crate::component::Component;
-use crate::mailbox::{CallError, Received};
-use crate::process::{InitResult, SpawnOptions, Spawned, Started};
-use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
+use crate::mailbox::{AliasMode, CallError, Received};
+use crate::process::{Flag, InitResult, MonitorAlias, MonitorOptions, SpawnOptions, Spawned, Started};
+use crate::timer::Due;
+use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, Term, TimerRef};
 
 pub(crate) use thread::run_as_process;
 use thread::{block_on, current, end};
@@ -119,8 +120,16 @@ pub(crate) fn unlink(pid: Pid) {
     current().context.unlink(pid.into());
 }
 
-pub(crate) fn monitor(object: Destination) -> Result<MonitorRef, Error> {
-    let monitor = current().context.monitor(object.into());
+pub(crate) fn monitor(object: Destination, options: &MonitorOptions) -> Result<MonitorRef, Error> {
+    let options = otp::MonitorOptions {
+        alias: options.alias.map(|alias| match alias {
+            MonitorAlias::ExplicitUnalias => otp::MonitorAlias::ExplicitUnalias,
+            MonitorAlias::Demonitor => otp::MonitorAlias::Demonitor,
+            MonitorAlias::ReplyDemonitor => otp::MonitorAlias::ReplyDemonitor,
+        }),
+        tag: options.tag.clone().map(Bytes::from),
+    };
+    let monitor = current().context.monitor_with(object.into(), options);
     monitor.map(|reference| MonitorRef(Reference(reference.0))).map_err(|limit| Error::Limit(limit.into()))
 }
 
@@ -132,8 +141,18 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
     current().context.runtime().is_alive(pid.into())
 }
 
-pub(crate) fn trap_exit(trap_exit: bool) -> bool {
-    current().context.set_trap_exit(trap_exit)
+pub(crate) fn set_flag(flag: Flag) -> Result<Flag, Error> {
+    let previous = current().context.set_flag(flag.into());
+    previous.map(Into::into).map_err(|error| Error::BadArgument(error.to_string()))
+}
+
+pub(crate) fn info(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error> {
+    let item = |name: &&str| {
+        let unknown = || Error::BadArgument(format!("there is no item {name:?}"));
+        otp::InfoItem::from_name(name).ok_or_else(unknown)
+    };
+    let items = items.iter().map(item).collect::<Result<Vec<_>, _>>()?;
+    Ok(current().context.runtime().process_info_items(pid.into(), &items))
 }
 
 pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
@@ -153,7 +172,29 @@ pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
 
 pub(crate) fn send(to: Destination, cast: bool, payload: Vec<u8>) -> Result<(), Error> {
     let kind = if cast { otp::MessageKind::Cast } else { otp::MessageKind::Info };
-    Ok(current().context.send(&to.into(), kind, Bytes::from(payload), None)?)
+    Ok(block_on(current().context.send(&to.into(), kind, Bytes::from(payload)))?)
+}
+
+pub(crate) fn send_nosuspend(to: Destination, payload: Vec<u8>) -> Result<(), Error> {
+    let context = current().context;
+    Ok(context.send_nosuspend(&to.into(), otp::MessageKind::Info, Bytes::from(payload))?)
+}
+
+pub(crate) fn alias(mode: AliasMode) -> Result<ReplyTo, Error> {
+    let alias = current().context.alias(match mode {
+        AliasMode::Explicit => otp::AliasMode::Explicit,
+        AliasMode::Reply => otp::AliasMode::Reply,
+    });
+    alias.map(Into::into).map_err(|limit| Error::Limit(limit.into()))
+}
+
+pub(crate) fn unalias(alias: Reference) -> bool {
+    current().context.unalias(otp::Reference(alias.0))
+}
+
+pub(crate) fn send_to_alias(alias: ReplyTo, payload: Vec<u8>) -> Result<(), Error> {
+    let context = current().context;
+    Ok(block_on(context.send_to_alias(alias.into(), otp::MessageKind::Info, Bytes::from(payload)))?)
 }
 
 pub(crate) fn receive(timeout: Option<Duration>) -> Option<Received> {
@@ -179,6 +220,16 @@ pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Optio
     block_on(context.receive_answer(otp::Reference(reference.0), timeout)).map(Into::into)
 }
 
+pub(crate) fn wait_for_any(references: &[Reference], timeout: Option<Duration>) -> Option<Received> {
+    let context = current().context;
+    let references = references.iter().map(|reference| otp::Reference(reference.0)).collect();
+    block_on(context.receive_any_answer(&references, timeout)).map(Into::into)
+}
+
+pub(crate) fn abandon(request: Reference) -> Option<Received> {
+    current().context.abandon(otp::Reference(request.0)).map(Into::into)
+}
+
 pub(crate) fn call(
     to: Destination,
     payload: Vec<u8>,
@@ -190,7 +241,8 @@ pub(crate) fn call(
 }
 
 pub(crate) fn send_request(to: Destination, payload: Vec<u8>) -> Result<Reference, Error> {
-    let sent = current().context.send_request(&to.into(), Bytes::from(payload));
+    let context = current().context;
+    let sent = block_on(context.send_request(&to.into(), Bytes::from(payload)));
     sent.map(|reference| Reference(reference.0)).map_err(|error| match error {
         otp::CallError::NotSent(error) => error.into(),
         otp::CallError::Limit(limit) => Error::Limit(limit.into()),
@@ -202,9 +254,34 @@ pub(crate) fn reply(to: ReplyTo, payload: Vec<u8>) -> Result<(), Error> {
     Ok(current().context.reply(to.into(), Bytes::from(payload))?)
 }
 
-pub(crate) fn start_timer(after: Duration, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
-    let started = current().context.start_timer(after, to.into(), Bytes::from(payload));
+fn instant(context: &otp::Context, due: Due) -> otp::Instant {
+    match due {
+        Due::After(after) => context.runtime().now().saturating_add(after),
+        Due::At(at) => otp::Instant::from_start(at),
+    }
+}
+
+pub(crate) fn start_timer(due: Due, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
+    let context = current().context;
+    let started = context.start_timer_at(instant(&context, due), to.into(), Bytes::from(payload));
     started.map(|reference| TimerRef(Reference(reference.0))).map_err(|limit| Error::Limit(limit.into()))
+}
+
+pub(crate) fn send_by_timer(due: Due, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
+    let context = current().context;
+    let started = context.send_at(instant(&context, due), to.into(), Bytes::from(payload));
+    started.map(|reference| TimerRef(Reference(reference.0))).map_err(|error| match error {
+        otp::TimerError::Limit(limit) => Error::Limit(limit.into()),
+        otp::TimerError::Full(limit) => Error::Full(limit.into()),
+    })
+}
+
+pub(crate) fn cancel_timer_async(timer: TimerRef) {
+    current().context.cancel_timer_async(otp::Reference(timer.0.0));
+}
+
+pub(crate) fn read_timer_async(timer: TimerRef) {
+    current().context.read_timer_async(otp::Reference(timer.0.0));
 }
 
 pub(crate) fn cancel_timer(timer: TimerRef) -> Option<Duration> {

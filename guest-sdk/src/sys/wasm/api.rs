@@ -4,10 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::mailbox::{CallError, Received};
-use crate::process::{InitResult, SpawnOptions, Spawned, Started};
+use crate::mailbox::{AliasMode, CallError, Received};
+use crate::process::{Flag, InitResult, MonitorAlias, MonitorOptions, SpawnOptions, Spawned, Started};
 use crate::sys::wasm::bindings::regrow::otp::{log as host_log, mailbox, process, registry, timer};
-use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
+use crate::timer::Due;
+use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, Term, TimerRef};
 
 fn milliseconds(timeout: Option<Duration>) -> Option<u64> {
     timeout.map(whole_milliseconds)
@@ -95,8 +96,16 @@ pub(crate) fn unlink(pid: Pid) {
     process::unlink(pid.into());
 }
 
-pub(crate) fn monitor(object: Destination) -> Result<MonitorRef, Error> {
-    Ok(MonitorRef(Reference(process::monitor(&object.into())?)))
+pub(crate) fn monitor(object: Destination, options: &MonitorOptions) -> Result<MonitorRef, Error> {
+    let options = process::MonitorOptions {
+        alias: options.alias.map(|alias| match alias {
+            MonitorAlias::ExplicitUnalias => process::MonitorAlias::ExplicitUnalias,
+            MonitorAlias::Demonitor => process::MonitorAlias::Demonitor,
+            MonitorAlias::ReplyDemonitor => process::MonitorAlias::ReplyDemonitor,
+        }),
+        tag: options.tag.clone(),
+    };
+    Ok(MonitorRef(Reference(process::monitor(&object.into(), &options)?)))
 }
 
 pub(crate) fn demonitor(monitor: MonitorRef, flush: bool) -> bool {
@@ -107,11 +116,15 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
     process::is_alive(pid.into())
 }
 
-pub(crate) fn trap_exit(trap_exit: bool) -> bool {
-    match process::set_flag(process::Flag::TrapExit(trap_exit)) {
-        Ok(process::Flag::TrapExit(previous)) => previous,
-        Err(_) => false,
-    }
+pub(crate) fn set_flag(flag: Flag) -> Result<Flag, Error> {
+    Ok(process::set_flag(flag.into())?.into())
+}
+
+pub(crate) fn info(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error> {
+    let items: Vec<String> = items.iter().map(|item| (*item).into()).collect();
+    let Some(values) = process::info(pid.into(), &items)? else { return Ok(None) };
+    let values = values.iter().map(|value| regrow_term::decode(value)).collect::<Result<Vec<Term>, _>>();
+    values.map(Some).map_err(|error| Error::Unsupported(error.to_string()))
 }
 
 pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
@@ -121,6 +134,26 @@ pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
 pub(crate) fn send(to: Destination, cast: bool, payload: Vec<u8>) -> Result<(), Error> {
     let kind = if cast { mailbox::SendKind::Cast } else { mailbox::SendKind::Info };
     Ok(mailbox::send(&to.into(), kind, &payload)?)
+}
+
+pub(crate) fn send_nosuspend(to: Destination, payload: Vec<u8>) -> Result<(), Error> {
+    Ok(mailbox::send_nosuspend(&to.into(), mailbox::SendKind::Info, &payload)?)
+}
+
+pub(crate) fn alias(mode: AliasMode) -> Result<ReplyTo, Error> {
+    let alias = mailbox::alias(match mode {
+        AliasMode::Explicit => mailbox::AliasMode::Explicit,
+        AliasMode::Reply => mailbox::AliasMode::Reply,
+    });
+    Ok(alias?.into())
+}
+
+pub(crate) fn unalias(alias: Reference) -> bool {
+    mailbox::unalias(alias.0)
+}
+
+pub(crate) fn send_to_alias(alias: ReplyTo, payload: Vec<u8>) -> Result<(), Error> {
+    Ok(mailbox::send_to_alias(alias.into(), mailbox::SendKind::Info, &payload)?)
 }
 
 pub(crate) fn receive(timeout: Option<Duration>) -> Option<Received> {
@@ -141,6 +174,15 @@ pub(crate) fn take() {
 
 pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Option<Received> {
     mailbox::wait_for(reference.0, milliseconds(timeout)).map(Into::into)
+}
+
+pub(crate) fn wait_for_any(references: &[Reference], timeout: Option<Duration>) -> Option<Received> {
+    let references: Vec<u64> = references.iter().map(|reference| reference.0).collect();
+    mailbox::wait_for_any(&references, milliseconds(timeout)).map(Into::into)
+}
+
+pub(crate) fn abandon(request: Reference) -> Option<Received> {
+    mailbox::abandon(request.0).map(Into::into)
 }
 
 pub(crate) fn call(
@@ -164,9 +206,27 @@ pub(crate) fn reply(to: ReplyTo, payload: Vec<u8>) -> Result<(), Error> {
     Ok(mailbox::reply(to.into(), &payload)?)
 }
 
-pub(crate) fn start_timer(after: Duration, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
-    let started = timer::start(whole_milliseconds(after), &to.into(), &payload)?;
-    Ok(TimerRef(Reference(started)))
+fn wit_due(due: Due) -> timer::Due {
+    match due {
+        Due::After(after) => timer::Due::AfterMs(whole_milliseconds(after)),
+        Due::At(at) => timer::Due::AtMs(whole_milliseconds(at)),
+    }
+}
+
+pub(crate) fn start_timer(due: Due, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
+    Ok(TimerRef(Reference(timer::start(wit_due(due), &to.into(), &payload)?)))
+}
+
+pub(crate) fn send_by_timer(due: Due, to: Destination, payload: Vec<u8>) -> Result<TimerRef, Error> {
+    Ok(TimerRef(Reference(timer::send(wit_due(due), &to.into(), &payload)?)))
+}
+
+pub(crate) fn cancel_timer_async(timer: TimerRef) {
+    timer::cancel_async(timer.0.0);
+}
+
+pub(crate) fn read_timer_async(timer: TimerRef) {
+    timer::read_async(timer.0.0);
 }
 
 pub(crate) fn cancel_timer(timer: TimerRef) -> Option<Duration> {

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use regrow_term::{Term, decode, encode};
 
-use crate::sys::wasm::bindings::regrow::otp::types as wit;
+use crate::process::{Flag, WhenFull};
+use crate::sys::wasm::bindings::regrow::otp::{process, types as wit};
 use crate::{Destination, Error, ExitReason, LimitExceeded, Pid, Reference, ReplyTo, WasmTrap};
 
 impl From<wit::Pid> for Pid {
@@ -144,6 +145,7 @@ impl From<wit::Received> for crate::mailbox::Received {
                 reference: Reference(down.reference),
                 object: down.object.into(),
                 reason: down.reason.into(),
+                tag: down.tag,
             },
             wit::Received::Exit(exit) => Self::Exit { from: exit.from.into(), reason: exit.reason.into() },
             wit::Received::Timer(timer) => {
@@ -158,6 +160,34 @@ impl From<wit::Received> for crate::mailbox::Received {
                 from: system.from.into(),
                 payload: system.payload,
             },
+        }
+    }
+}
+
+impl From<process::Flag> for Flag {
+    fn from(flag: process::Flag) -> Self {
+        match flag {
+            process::Flag::TrapExit(trap_exit) => Self::TrapExit(trap_exit),
+            process::Flag::WhenFull(process::WhenFull::Reject) => Self::WhenFull(WhenFull::Reject),
+            process::Flag::WhenFull(process::WhenFull::DropNewest) => Self::WhenFull(WhenFull::DropNewest),
+            process::Flag::WhenFull(process::WhenFull::SuspendSender) => {
+                Self::WhenFull(WhenFull::SuspendSender)
+            }
+            process::Flag::MaxMailboxMessages(messages) => Self::MaxMailboxMessages(messages),
+            process::Flag::MaxMailboxBytes(bytes) => Self::MaxMailboxBytes(bytes),
+        }
+    }
+}
+
+impl From<Flag> for process::Flag {
+    fn from(flag: Flag) -> Self {
+        match flag {
+            Flag::TrapExit(trap_exit) => Self::TrapExit(trap_exit),
+            Flag::WhenFull(WhenFull::Reject) => Self::WhenFull(process::WhenFull::Reject),
+            Flag::WhenFull(WhenFull::DropNewest) => Self::WhenFull(process::WhenFull::DropNewest),
+            Flag::WhenFull(WhenFull::SuspendSender) => Self::WhenFull(process::WhenFull::SuspendSender),
+            Flag::MaxMailboxMessages(messages) => Self::MaxMailboxMessages(messages),
+            Flag::MaxMailboxBytes(bytes) => Self::MaxMailboxBytes(bytes),
         }
     }
 }

@@ -103,6 +103,11 @@ impl Context {
         self.runtime.inner.emit(event);
     }
 
+    /// Whether this process waits for something of the runtime's.
+    pub fn is_waiting(&self) -> bool {
+        self.process.state.lock().waiting.is_some()
+    }
+
     /// Whether a fatal signal has reached this process.
     pub(crate) fn is_exiting(&self) -> bool {
         self.process.state.lock().exiting.is_some()

@@ -68,8 +68,8 @@ pub struct Identity {
     pub parent: Option<Pid>,
 }
 
-/// Counters that the body writes and anybody may read. A guest's memory is as of its last call to the host, its
-/// reductions are known when it has ended.
+/// Counters that the body writes and anybody may read. A guest's memory is as of its last call to the host; its
+/// reductions grow by whole time slices, and are exact when it has ended.
 #[derive(Debug, Default)]
 pub struct Meter {
     /// Work done, in reductions.

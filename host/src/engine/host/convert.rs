@@ -78,6 +78,8 @@ impl From<otp::SendError> for wit::Error {
             otp::SendError::Full(limit) => Self::Full(limit.into()),
             otp::SendError::TooLarge(limit) => Self::Limit(limit.into()),
             otp::SendError::NoName(_) => Self::Noproc,
+            // A plain send waits without limit; a call turns this into its timeout.
+            otp::SendError::NoRoomInTime => Self::BadArgument(error.to_string()),
         }
     }
 }
@@ -209,9 +211,12 @@ impl From<otp::Received> for wit::Received {
                 },
                 payload: Vec::from(message.payload),
             }),
-            otp::Received::Down { reference, object, reason } => {
-                Self::Down(wit::Down { reference: reference.0, object: object.into(), reason: reason.into() })
-            }
+            otp::Received::Down { reference, object, reason, tag } => Self::Down(wit::Down {
+                reference: reference.0,
+                object: object.into(),
+                reason: reason.into(),
+                tag: tag.map(Vec::from),
+            }),
             otp::Received::Exit { from, reason } => {
                 Self::Exit(wit::ExitSignal { from: from.into(), reason: reason.into() })
             }
@@ -222,12 +227,15 @@ impl From<otp::Received> for wit::Received {
                 Self::Reply(wit::ReplyMessage { reference: reference.0, payload: Vec::from(payload) })
             }
             otp::Received::System(system) => Self::System(wit::SystemMessage {
-                kind: match system.kind {
-                    otp::SystemKind::InitAck(_) => "init-ack".to_owned(),
-                },
+                kind: system.kind.name().to_owned(),
                 reference: system.reference.0,
                 from: system.from.into(),
-                payload: system.payload.to_vec(),
+                payload: match system.kind {
+                    otp::SystemKind::InitAck(_) => system.payload.to_vec(),
+                    otp::SystemKind::CancelTimer(left) | otp::SystemKind::ReadTimer(left) => {
+                        encode(&left.map(whole_milliseconds)).unwrap_or_default()
+                    }
+                },
             }),
         }
     }

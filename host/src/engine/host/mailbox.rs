@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use regrow_otp::{CallError as OtpCallError, MessageKind, Reference};
 
-use crate::engine::bindings::regrow::otp::mailbox::{CallError, Host, SendKind};
+use crate::engine::bindings::regrow::otp::mailbox::{AliasMode, CallError, Host, SendKind};
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::convert::{destination, destination_len, milliseconds};
 use crate::engine::state::GuestState;
@@ -21,6 +21,13 @@ impl GuestState {
     }
 }
 
+fn message_kind(kind: SendKind) -> MessageKind {
+    match kind {
+        SendKind::Info => MessageKind::Info,
+        SendKind::Cast => MessageKind::Cast,
+    }
+}
+
 impl Host for GuestState {
     async fn send(
         &mut self,
@@ -29,11 +36,42 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let kind = match kind {
-            SendKind::Info => MessageKind::Info,
-            SendKind::Cast => MessageKind::Cast,
-        };
-        let sent = context.send(&destination(to), kind, Bytes::from(payload), None);
+        let sent = context.send(&destination(to), message_kind(kind), Bytes::from(payload)).await;
+        Ok(sent.map_err(Into::into))
+    }
+
+    async fn send_nosuspend(
+        &mut self,
+        to: wit::Destination,
+        kind: SendKind,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), wit::Error>> {
+        let context = self.charge(payload.len() + destination_len(&to)).await?;
+        let sent = context.send_nosuspend(&destination(to), message_kind(kind), Bytes::from(payload));
+        Ok(sent.map_err(Into::into))
+    }
+
+    async fn alias(&mut self, mode: AliasMode) -> wasmtime::Result<Result<wit::ReplyTo, wit::Error>> {
+        let context = self.charge(0).await?;
+        let alias = context.alias(match mode {
+            AliasMode::Explicit => regrow_otp::AliasMode::Explicit,
+            AliasMode::Reply => regrow_otp::AliasMode::Reply,
+        });
+        Ok(alias.map(Into::into).map_err(Into::into))
+    }
+
+    async fn unalias(&mut self, alias: u64) -> wasmtime::Result<bool> {
+        Ok(self.charge(0).await?.unalias(Reference(alias)))
+    }
+
+    async fn send_to_alias(
+        &mut self,
+        to: wit::ReplyTo,
+        kind: SendKind,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), wit::Error>> {
+        let context = self.charge(payload.len()).await?;
+        let sent = context.send_to_alias(to.into(), message_kind(kind), Bytes::from(payload)).await;
         Ok(sent.map_err(Into::into))
     }
 
@@ -70,6 +108,23 @@ impl Host for GuestState {
         self.deliver(received).await
     }
 
+    async fn wait_for_any(
+        &mut self,
+        references: Vec<u64>,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<Option<wit::Received>> {
+        // Each is looked up, at every wake.
+        let context = self.charge(references.len() * size_of::<u64>() * 8).await?;
+        let references = references.into_iter().map(Reference).collect();
+        let received = context.receive_any_answer(&references, milliseconds(timeout_ms)).await;
+        self.deliver(received).await
+    }
+
+    async fn abandon(&mut self, request: u64) -> wasmtime::Result<Option<wit::Received>> {
+        let answer = self.charge(0).await?.abandon(Reference(request));
+        self.deliver(answer).await
+    }
+
     async fn call(
         &mut self,
         to: wit::Destination,
@@ -96,7 +151,7 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let sent = context.send_request(&destination(to), Bytes::from(payload));
+        let sent = context.send_request(&destination(to), Bytes::from(payload)).await;
         Ok(sent.map(|reference| reference.0).map_err(|error| match error {
             OtpCallError::NotSent(error) => error.into(),
             OtpCallError::Limit(limit) => limit.into(),

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use regrow_otp::{InitAck, LinkError, Pid, Reference, SpawnOptions, StartOutcome};
+use regrow_otp::{
+    Flag as OtpFlag, InfoItem, InitAck, LinkError, MonitorOptions, Pid, Reference, SpawnOptions,
+    StartOutcome, WhenFull,
+};
+use regrow_term::encode;
 
 use crate::engine::bindings::regrow::otp::process::{
-    Flag, Host, InitResult, SpawnOptions as WitOptions, Spawned, Started,
+    Flag, Host, InitResult, MonitorAlias, MonitorOptions as WitMonitorOptions, SpawnOptions as WitOptions,
+    Spawned, Started, WhenFull as WitWhenFull,
 };
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::convert::{
@@ -18,6 +23,9 @@ use crate::engine::trap::{Exit, Panic};
 
 /// The longest label, in bytes.
 const MAX_LABEL_BYTES: usize = 255;
+
+/// Items of `process_info` that can be asked for at once: each costs the host more than its name.
+const MAX_INFO_ITEMS: usize = 64;
 
 type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
 
@@ -170,9 +178,19 @@ impl Host for GuestState {
         Ok(())
     }
 
-    async fn monitor(&mut self, object: wit::Destination) -> Outcome<u64> {
-        let context = self.charge(destination_len(&object)).await?;
-        Ok(context.monitor(destination(object)).map(|reference| reference.0).map_err(Into::into))
+    async fn monitor(&mut self, object: wit::Destination, options: WitMonitorOptions) -> Outcome<u64> {
+        let tag_len = options.tag.as_ref().map_or(0, Vec::len);
+        let context = self.charge(destination_len(&object) + tag_len).await?;
+        let options = MonitorOptions {
+            alias: options.alias.map(|alias| match alias {
+                MonitorAlias::ExplicitUnalias => regrow_otp::MonitorAlias::ExplicitUnalias,
+                MonitorAlias::Demonitor => regrow_otp::MonitorAlias::Demonitor,
+                MonitorAlias::ReplyDemonitor => regrow_otp::MonitorAlias::ReplyDemonitor,
+            }),
+            tag: options.tag.map(Bytes::from),
+        };
+        let monitor = context.monitor_with(destination(object), options);
+        Ok(monitor.map(|reference| reference.0).map_err(Into::into))
     }
 
     async fn demonitor(&mut self, monitor: u64, flush: bool) -> wasmtime::Result<bool> {
@@ -186,11 +204,48 @@ impl Host for GuestState {
 
     async fn set_flag(&mut self, flag: Flag) -> Outcome<Flag> {
         let context = self.charge(0).await?;
-        let previous = match flag {
-            Flag::TrapExit(trap_exit) => Flag::TrapExit(context.set_trap_exit(trap_exit)),
-        };
+        let previous = context.set_flag(match flag {
+            Flag::TrapExit(trap_exit) => OtpFlag::TrapExit(trap_exit),
+            Flag::WhenFull(WitWhenFull::Reject) => OtpFlag::WhenFull(WhenFull::Reject),
+            Flag::WhenFull(WitWhenFull::DropNewest) => OtpFlag::WhenFull(WhenFull::DropNewest),
+            Flag::WhenFull(WitWhenFull::SuspendSender) => OtpFlag::WhenFull(WhenFull::SuspendSender),
+            Flag::MaxMailboxMessages(messages) => OtpFlag::MailboxMessages(messages),
+            Flag::MaxMailboxBytes(bytes) => OtpFlag::MailboxBytes(bytes),
+        });
         context.checkpoint().await;
-        Ok(Ok(previous))
+        let previous = previous.map_err(|error| wit::Error::BadArgument(error.to_string()));
+        Ok(previous.map(|previous| match previous {
+            OtpFlag::TrapExit(trap_exit) => Flag::TrapExit(trap_exit),
+            OtpFlag::WhenFull(WhenFull::Reject) => Flag::WhenFull(WitWhenFull::Reject),
+            OtpFlag::WhenFull(WhenFull::DropNewest) => Flag::WhenFull(WitWhenFull::DropNewest),
+            OtpFlag::WhenFull(WhenFull::SuspendSender) => Flag::WhenFull(WitWhenFull::SuspendSender),
+            OtpFlag::MailboxMessages(messages) => Flag::MaxMailboxMessages(messages),
+            OtpFlag::MailboxBytes(bytes) => Flag::MaxMailboxBytes(bytes),
+        }))
+    }
+
+    async fn info(&mut self, pid: wit::Pid, items: Vec<String>) -> Outcome<Option<Vec<Vec<u8>>>> {
+        let context = self.charge(items.iter().map(String::len).sum()).await?;
+        if items.len() > MAX_INFO_ITEMS {
+            let why = format!("{} items, and there are no more than {MAX_INFO_ITEMS} at once", items.len());
+            return Ok(Err(wit::Error::BadArgument(why)));
+        }
+        let mut known = Vec::with_capacity(items.len());
+        for name in items {
+            let Some(item) = InfoItem::from_name(&name) else {
+                let name: String = name.chars().take(MAX_LABEL_BYTES).collect();
+                return Ok(Err(wit::Error::BadArgument(format!("there is no item {name:?}"))));
+            };
+            known.push(item);
+        }
+        let pid = pid.into();
+        if let Err(error) = self.may_signal(pid)? {
+            return Ok(Err(error));
+        }
+        let Some(values) = context.runtime().process_info_items(pid, &known) else { return Ok(Ok(None)) };
+        let encoded = values.iter().map(|value| encode(value).unwrap_or_default()).collect::<Vec<_>>();
+        self.charge(encoded.iter().map(Vec::len).sum()).await?;
+        Ok(Ok(Some(encoded)))
     }
 
     async fn set_label(&mut self, label: Option<String>) -> Outcome<()> {

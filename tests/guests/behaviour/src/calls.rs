@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use regrow_sdk::mailbox::{self, CallError, Received};
 use regrow_sdk::process::{self, SpawnOptions};
+use regrow_sdk::request::{self, Collection, NextResponse};
 use regrow_sdk::{ExitReason, timer};
 
 use crate::helpers::Ending;
@@ -39,8 +40,8 @@ pub fn calls(_: ()) {
 
 pub fn requests(_: ()) {
     let echo = spawn("helper-echo");
-    let first = mailbox::send_request(echo, &1u32).unwrap();
-    let second = mailbox::send_request(echo, &2u32).unwrap();
+    let first = request::send(echo, &1u32).unwrap();
+    let second = request::send(echo, &2u32).unwrap();
     for (request, expected) in [(second, 2u32), (first, 1)] {
         match mailbox::wait_for(request, None) {
             Some(Received::Reply { payload, .. }) => assert_eq!(regrow_sdk::decode(&payload), Ok(expected)),
@@ -48,11 +49,11 @@ pub fn requests(_: ()) {
         }
     }
     // G39: a server that is not there is reported down.
-    let lost = mailbox::send_request("nobody", &1).unwrap();
+    let lost = request::send("nobody", &1).unwrap();
     assert!(matches!(mailbox::wait_for(lost, None), Some(Received::Down { reason: ExitReason::NoProc, .. })));
     // G40: waiting in vain keeps the request usable.
     let sleeper = spawn("helper-sleep");
-    let waiting = mailbox::send_request(sleeper, &1).unwrap();
+    let waiting = request::send(sleeper, &1).unwrap();
     assert_eq!(mailbox::wait_for(waiting, Some(Duration::from_millis(2))), None);
     process::exit_process(sleeper, ExitReason::Kill).unwrap();
     assert!(matches!(
@@ -61,4 +62,51 @@ pub fn requests(_: ()) {
     ));
     timer::start(Duration::ZERO, process::self_pid(), &()).unwrap();
     assert!(matches!(mailbox::receive(None), Some(Received::Timer { .. })));
+    // G40: receiving in vain gives the request up; its late answer vanishes.
+    let slow = spawn("helper-slow-echo");
+    assert_eq!(request::send(slow, &1u32).unwrap().receive::<u32>(NOW), Err(CallError::Timeout));
+    assert_eq!(request::send(slow, &2u32).unwrap().receive::<u32>(None), Ok(2));
+    assert_eq!(mailbox::receive(NOW), None, "the late answer has vanished");
+    // G41: something received is the answer, or is given back.
+    let request = request::send(echo, &3u32).unwrap();
+    mailbox::send(process::self_pid(), &"other").unwrap();
+    let mut other = None;
+    let answer = loop {
+        match request.check::<u32>(mailbox::receive(None).unwrap()) {
+            Ok(answer) => break answer,
+            Err(received) => other = Some(received),
+        }
+    };
+    assert_eq!(answer, Ok(3));
+    assert!(matches!(other.or_else(|| mailbox::receive(None)), Some(Received::Message(_))));
+    collections(echo, slow);
+}
+
+/// G42: answers surface in the order in which they come, with the labels of their requests.
+fn collections(echo: regrow_sdk::Pid, slow: regrow_sdk::Pid) {
+    let mut requests: Collection<&str> = Collection::new();
+    assert_eq!(requests.receive::<u32>(None), NextResponse::NoRequest);
+    let first = request::send(slow, &1u32).unwrap();
+    requests.add(first, "slow").unwrap();
+    requests.add(request::send(echo, &2u32).unwrap(), "quick").unwrap();
+    requests.add(request::send("nobody", &3u32).unwrap(), "nobody").unwrap();
+    assert!(requests.add(first, "again").is_err(), "a request is in a collection once");
+    let mut labels = Vec::new();
+    while let NextResponse::Response { label, response } = requests.receive::<u32>(None) {
+        match label {
+            "slow" => assert_eq!(response, Ok(1)),
+            "quick" => assert_eq!(response, Ok(2)),
+            _ => assert_eq!(response, Err(CallError::Down(ExitReason::NoProc))),
+        }
+        labels.push(label);
+    }
+    assert_eq!(labels.len(), 3);
+    assert_eq!(labels[2], "slow", "the others were quicker");
+    // After a timeout all are given up.
+    requests.add(request::send(slow, &1u32).unwrap(), "never").unwrap();
+    assert_eq!(requests.wait::<u32>(NOW), NextResponse::Timeout);
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests.receive::<u32>(NOW), NextResponse::Timeout);
+    assert!(requests.is_empty());
+    assert_eq!(mailbox::receive(Some(Duration::from_millis(60))), None, "late answers vanish");
 }

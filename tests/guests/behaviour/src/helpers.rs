@@ -1,9 +1,10 @@
 //! Processes that the others need.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use regrow_sdk::process::{self, InitResult};
-use regrow_sdk::{ExitReason, Term, mailbox};
+use regrow_sdk::process::{self, Flag, InitResult, WhenFull};
+use regrow_sdk::{ExitReason, Pid, ReplyTo, Term, mailbox};
 use serde::{Deserialize, Serialize};
 
 /// How `helper-end` ends.
@@ -79,6 +80,64 @@ pub fn echo(_: ()) -> Result<(), ExitReason> {
             None => mailbox::send(message.from, &value)?,
         }
     }
+}
+
+pub fn slow_echo(_: ()) -> Result<(), ExitReason> {
+    loop {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        mailbox::wait_for(process::monitor(process::self_pid())?, Some(Duration::from_millis(20)));
+        if let Some(from) = message.reply_to() {
+            mailbox::reply(from, &message.decode::<Term>()?)?;
+        }
+    }
+}
+
+pub fn reply_twice(_: ()) -> Result<(), ExitReason> {
+    loop {
+        let Some(from) = mailbox::receive_message(None).and_then(|message| message.reply_to()) else {
+            continue;
+        };
+        mailbox::reply(from, &1)?;
+        mailbox::reply(from, &2)?;
+    }
+}
+
+pub fn thrice(alias: ReplyTo) -> Result<(), ExitReason> {
+    (1..=3u32).try_for_each(|number| Ok(mailbox::send_to_alias(alias, &number)?))
+}
+
+/// Answers a call with the numbers that it got before.
+pub fn slow_reader(_: ()) -> Result<(), ExitReason> {
+    process::set_flag(Flag::WhenFull(WhenFull::SuspendSender))?;
+    process::set_flag(Flag::MaxMailboxMessages(2))?;
+    let mut numbers: Vec<u32> = Vec::new();
+    loop {
+        mailbox::wait_for(process::monitor(process::self_pid())?, Some(Duration::from_millis(1)));
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        match message.reply_to() {
+            Some(from) => mailbox::reply(from, &numbers)?,
+            None => numbers.push(message.decode()?),
+        }
+    }
+}
+
+pub fn full(_: ()) -> Result<(), ExitReason> {
+    process::set_flag(Flag::WhenFull(WhenFull::SuspendSender))?;
+    process::set_flag(Flag::MaxMailboxMessages(3))?;
+    mailbox::receive_match(None, |_| None::<()>);
+    Ok(())
+}
+
+pub fn flood(to: Pid) -> Result<(), ExitReason> {
+    loop {
+        mailbox::send(to, &0u8)?;
+    }
+}
+
+pub fn caller(other: String) -> Result<(), ExitReason> {
+    mailbox::receive_message(None);
+    mailbox::call::<_, ()>(other, &(), None)?;
+    Ok(())
 }
 
 /// What `helper-init` says of its start.

@@ -6,6 +6,7 @@ mod helpers;
 mod messages;
 mod outside;
 mod processes;
+mod relations;
 mod servers;
 
 use helpers as helper;
@@ -25,7 +26,19 @@ regrow_sdk::component! {
     "authority" => process processes::authority,
     /// Names: registering, releasing, looking up.
     "names" => process processes::names,
-    /// A hundred thousand invented pids reach nobody.
+    /// Aliases, and what a monitor can be beside a monitor.
+    "aliases" => process relations::aliases,
+    /// Flags, and bounds that can only be tightened.
+    "flags" => process relations::flags,
+    /// What can be asked about a process, and about which.
+    "info" => process relations::info,
+    /// A full mailbox that has its senders wait.
+    "back-pressure" => process relations::back_pressure,
+    /// Processes that wait for each other.
+    "wait-cycle" => process relations::wait_cycle,
+    /// Messages that timers send, and asynchronous answers about timers.
+    "delayed-messages" => process relations::delayed_messages,
+    /// A million invented pids reach nobody.
     "invented-pids" => process processes::invented_pids,
     /// Selective receive keeps what it passes over.
     "selective-receive" => process messages::selective_receive,
@@ -64,6 +77,20 @@ regrow_sdk::component! {
     "helper-hoard" => process helper::hoard,
     /// Helper: sends everything back.
     "helper-echo" => process helper::echo,
+    /// Helper: sends everything back, after a while.
+    "helper-slow-echo" => process helper::slow_echo,
+    /// Helper: answers a call twice.
+    "helper-reply-twice" => process helper::reply_twice,
+    /// Helper: sends 1, 2 and 3 through an alias.
+    "helper-thrice" => process helper::thrice,
+    /// Helper: has its senders wait, and reads slowly.
+    "helper-slow-reader" => process helper::slow_reader,
+    /// Helper: has its senders wait for ever.
+    "helper-full" => process helper::full,
+    /// Helper: sends without end.
+    "helper-flood" => process helper::flood,
+    /// Helper: calls another one when it is told to.
+    "helper-caller" => process helper::caller,
     /// Helper: acknowledges its start in the way that it is told.
     "helper-init" => init helper::init,
     /// Helper: a server for the tests of GenServer.

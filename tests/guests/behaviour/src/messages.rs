@@ -100,14 +100,15 @@ pub fn payloads(_: ()) {
 }
 
 pub fn absurd_arguments(_: ()) {
+    absurd_timeouts_and_names();
+    unknown_references();
+    misused_cursor();
     let own = process::self_pid();
     let huge_name = "n".repeat(1 << 20);
     assert_eq!(mailbox::send(huge_name.as_str(), &1), Err(Error::NoProc));
     assert!(matches!(registry::register(&huge_name, own), Err(Error::BadArgument(_))));
     assert_eq!(registry::whereis(&huge_name), None);
     timer::start(Duration::from_millis(u64::MAX), own, &()).unwrap();
-    let unknown: regrow_sdk::Reference = regrow_sdk::decode(&regrow_sdk::encode(&42u64).unwrap()).unwrap();
-    assert_eq!(mailbox::wait_for(unknown, Some(Duration::from_millis(1))), None);
     let nobody: Pid = {
         let parts = [("node", 9u64), ("slot", u64::from(u32::MAX)), ("incarnation", 0), ("nonce", 0)];
         let parts: std::collections::BTreeMap<_, _> = parts.into_iter().collect();
@@ -119,4 +120,84 @@ pub fn absurd_arguments(_: ()) {
     assert_eq!(process::link(nobody), Err(Error::NoProc));
     log::info!("{}", "long ".repeat(100_000));
     log::info!("escape \u{1b}[31m and\nnew line");
+}
+
+fn absurd_timeouts_and_names() {
+    let own = process::self_pid();
+    for name in ["", "undefined", "tab\there", "null\0", &"x".repeat(256), &"ü".repeat(1 << 19)] {
+        assert!(matches!(registry::register(name, own), Err(Error::BadArgument(_))), "{:.20}", name);
+        assert!(matches!(registry::unregister(name), Err(Error::BadArgument(_))));
+        assert_eq!(registry::whereis(name), None);
+        assert_eq!(mailbox::send(name, &0), Err(Error::NoProc));
+        let down = mailbox::wait_for(process::monitor(name).unwrap(), None);
+        assert!(matches!(down, Some(Received::Down { reason: ExitReason::NoProc, .. })));
+        assert_eq!(
+            mailbox::call::<_, ()>(name, &0, Some(Duration::MAX)),
+            Err(mailbox::CallError::Down(ExitReason::NoProc))
+        );
+        timer::start(Duration::ZERO, name, &()).unwrap();
+        let named = SpawnOptions::default().named(name);
+        assert!(matches!(process::spawn("helper-sleep", &(), &named), Err(Error::BadArgument(_))));
+        assert!(matches!(process::spawn(name, &(), &Default::default()), Err(Error::BadArgument(_))));
+    }
+    // Beyond the end of time, and before its beginning.
+    for never in [Duration::MAX, Duration::from_millis(u64::MAX), Duration::from_secs(1 << 40)] {
+        let timer = timer::start(never, own, &()).unwrap();
+        assert!(timer::read(timer) > Some(Duration::from_secs(1 << 33)));
+        assert!(timer::cancel(timer).is_some());
+    }
+    assert_eq!(process::set_label(Some(&"x".repeat(255))), Ok(()));
+    assert!(matches!(process::set_label(Some(&"x".repeat(256))), Err(Error::Limit(_))));
+    // Everything of itself, also twice.
+    for _ in 0..2 {
+        process::link(own).unwrap();
+        process::unlink(own);
+        let monitor = process::monitor(own).unwrap();
+        assert!(process::demonitor(monitor), "nothing is to be flushed");
+        assert!(process::demonitor(monitor), "nor is it the second time");
+        assert!(!process::demonitor_keep(monitor));
+    }
+    assert_eq!(mailbox::receive(NOW), None);
+}
+
+fn unknown_references() {
+    let unknown: regrow_sdk::Reference = regrow_sdk::decode(&regrow_sdk::encode(&42u64).unwrap()).unwrap();
+    assert_eq!(mailbox::wait_for(unknown, NOW), None);
+    assert_eq!(mailbox::wait_for(unknown, Some(Duration::from_millis(1))), None);
+    assert!(!mailbox::unalias(unknown));
+    // A monitor's reference is no timer's, and so on.
+    let monitor = process::monitor(process::self_pid()).unwrap();
+    assert!(!mailbox::unalias(monitor));
+    let timer = timer::start(Duration::from_secs(9), process::self_pid(), &()).unwrap();
+    assert_eq!(mailbox::wait_for(timer, NOW), None);
+    assert!(timer::cancel(timer).is_some());
+    assert_eq!(timer::cancel(timer), None);
+    assert!(process::demonitor(monitor));
+
+    // A reply counts once, and to one that nobody waits for, not at all.
+    let twice = process::spawn("helper-reply-twice", &(), &Default::default()).unwrap().pid;
+    assert_eq!(mailbox::call(twice, &(), None), Ok(1));
+    assert_eq!(mailbox::call(twice, &(), None), Ok(1));
+    assert_eq!(mailbox::receive(Some(Duration::from_millis(5))), None);
+}
+
+/// By the bindings: the SDK's own receive can't be misused like this.
+fn misused_cursor() {
+    use regrow_sdk::sys::bindings::regrow::otp::mailbox as raw;
+    let own = process::self_pid();
+    assert!(!raw::take(), "nothing was looked at");
+    mailbox::send(own, &1).unwrap();
+    mailbox::send(own, &2).unwrap();
+    assert!(!raw::take(), "nothing was looked at");
+    assert!(raw::scan(Some(0)).is_some());
+    assert!(raw::take());
+    assert!(!raw::take(), "it has been taken");
+    // In the middle of a walk the message under the cursor is received in another way.
+    assert!(raw::scan(Some(0)).is_some());
+    assert!(mailbox::receive(NOW).is_some());
+    assert!(!raw::take(), "it has been received");
+    assert!(raw::scan(Some(0)).is_none());
+    assert!(raw::scan_next().is_none(), "its time has passed");
+    assert!(!raw::take(), "the walk is over");
+    assert_eq!(mailbox::receive(NOW), None);
 }

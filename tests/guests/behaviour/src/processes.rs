@@ -105,7 +105,7 @@ pub fn monitors(_: ()) {
     let by_name = process::monitor("watched").unwrap();
     let removed = process::monitor(helper.pid).unwrap();
     assert!(process::demonitor(removed), "it was active");
-    assert!(!process::demonitor(removed), "it is not any more");
+    assert!(!process::demonitor_keep(removed), "it is not any more");
     mailbox::send("watched", &"go").unwrap();
     reason_of(helper);
     assert!(matches!(mailbox::wait_for(second, None), Some(Received::Down { .. })));
@@ -207,17 +207,25 @@ pub fn names(_: ()) {
 pub fn invented_pids(_: ()) {
     let victim = sleeper();
     let monitor = process::monitor(victim).unwrap();
-    // A pid is plain data: take a real one apart and change its nonce.
+    // A pid is plain data: take a real one apart and change it.
     let encoded = regrow_sdk::encode(&victim).unwrap();
-    let parts: std::collections::BTreeMap<String, u64> = regrow_sdk::decode(&encoded).unwrap();
-    for guess in 0..100_000u64 {
-        let mut invented = parts.clone();
-        invented.insert("nonce".to_owned(), parts["nonce"] ^ (guess + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let invented: Pid = regrow_sdk::decode(&regrow_sdk::encode(&invented).unwrap()).unwrap();
-        process::exit_process(invented, ExitReason::Kill).unwrap();
-        mailbox::send(invented, &"hello").unwrap();
-        assert!(!process::is_alive(invented));
+    let real: std::collections::BTreeMap<String, u64> = regrow_sdk::decode(&encoded).unwrap();
+    let mut parts = real.clone();
+    for guess in 0..1_000_000u64 {
+        let noise = (guess + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        *parts.get_mut("nonce").unwrap() = real["nonce"] ^ noise;
+        *parts.get_mut("slot").unwrap() =
+            real["slot"].wrapping_add(noise % 64).saturating_sub(32) & 0xffff_ffff;
+        *parts.get_mut("incarnation").unwrap() = noise % 3;
+        let invented: Pid = regrow_sdk::decode(&regrow_sdk::encode(&parts).unwrap()).unwrap();
+        match guess % 4 {
+            0 => process::exit_process(invented, ExitReason::Kill).unwrap(),
+            1 => mailbox::send(invented, &"hello").unwrap(),
+            2 => assert_eq!(process::link(invented), Err(Error::NoProc)),
+            _ => assert!(!process::is_alive(invented)),
+        }
     }
     assert!(process::is_alive(victim));
+    assert_eq!(process::info(victim).unwrap().unwrap().message_queue_len, 0);
     assert!(process::demonitor(monitor), "nothing happened to it");
 }

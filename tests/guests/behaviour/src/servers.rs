@@ -110,7 +110,7 @@ pub fn gen_server(_: ()) -> Result<(), ExitReason> {
 
     // G16: an answer that comes later.
     let pid = ledger.pid().expect("it runs");
-    let late = mailbox::send_request(pid, &Question::AfterNextCast)?;
+    let late = regrow_sdk::request::send(pid, &Question::AfterNextCast)?;
     ledger.cast(&Order::Add(1))?;
     assert!(matches!(mailbox::wait_for(late, None), Some(Received::Reply { .. })));
 
