@@ -184,8 +184,8 @@ pub enum MonitorAlias {
     ReplyDemonitor,
 }
 
-/// Removes a monitor, and a DOWN of it that waits in the mailbox (`demonitor(Ref, [flush, info])`). True if there was
-/// none.
+/// Removes a monitor, and a DOWN of it that waits in the mailbox (`demonitor(Ref, [flush, info])`). True if it was still
+/// active.
 pub fn demonitor(monitor: MonitorRef) -> bool {
     sys::demonitor(monitor, true)
 }

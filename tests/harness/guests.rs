@@ -10,15 +10,18 @@ pub enum Guest {
     Behaviour,
     /// Means harm.
     Hostile,
+    /// Plays any process of a scenario.
+    Interpreter,
 }
 
 impl Guest {
-    const ALL: [Self; 2] = [Self::Behaviour, Self::Hostile];
+    const ALL: [Self; 3] = [Self::Behaviour, Self::Hostile, Self::Interpreter];
 
     fn folder(self) -> PathBuf {
         guest_folder(match self {
             Self::Behaviour => "behaviour",
             Self::Hostile => "hostile",
+            Self::Interpreter => "interpreter",
         })
     }
 

@@ -7,4 +7,4 @@ mod node;
 
 pub use guests::{Guest, guest_folder, guests};
 pub use log::SharedLog;
-pub use node::{Ended, TestNode, block_on, engine};
+pub use node::{Ended, Pending, TestNode, block_on, engine};

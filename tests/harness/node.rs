@@ -72,7 +72,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 impl TestNode {
-    /// Starts a tree of the test guests: a `[supervisor]` table over the components `behaviour` and `hostile`.
+    /// Starts a tree of the test guests: a `[supervisor]` table over the components `behaviour`, `hostile` and
+    /// `interpreter`.
     ///
     /// # Panics
     /// If the tree is wrong.
@@ -98,10 +99,13 @@ impl TestNode {
             {behaviour}
             [components.hostile]
             path = {:?}
+            [components.interpreter]
+            path = {:?}
             {tree}
             "#,
             Guest::Behaviour.file(),
             Guest::Hostile.file(),
+            Guest::Interpreter.file(),
         );
         let manifest = Manifest::parse(Source { path: PathBuf::from("test.toml"), text });
         let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
@@ -218,6 +222,16 @@ impl TestNode {
         F: FnOnce(Context) -> B + Send + 'static,
         B: Future<Output = T> + Send + 'static,
     {
+        self.start_native(body).wait()
+    }
+
+    /// Starts `body` as a native process beside the guests.
+    pub fn start_native<T, F, B>(&self, body: F) -> Pending<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Context) -> B + Send + 'static,
+        B: Future<Output = T> + Send + 'static,
+    {
         let (done, result) = mpsc::channel();
         let options = SpawnOptions { trap_exit: true, ..SpawnOptions::default() };
         let spawned = self.node.runtime().spawn(options, |context| async move {
@@ -225,6 +239,20 @@ impl TestNode {
             ExitReason::Normal
         });
         spawned.unwrap_or_else(|error| panic!("{error}"));
-        result.recv_timeout(HANG).unwrap_or_else(|_| panic!("no result; the log:\n{}", self.log()))
+        Pending { result, log: self.log.clone() }
+    }
+}
+
+/// What a native process will return.
+pub struct Pending<T> {
+    result: mpsc::Receiver<T>,
+    log: SharedLog,
+}
+
+impl<T> Pending<T> {
+    /// Waits for it.
+    pub fn wait(self) -> T {
+        let result = self.result.recv_timeout(HANG);
+        result.unwrap_or_else(|_| panic!("no result; the log:\n{}", self.log.text()))
     }
 }

@@ -1,5 +1,9 @@
-//! The simulator: the same scheduler with one worker, a seed that decides who runs next, and a clock that
+//! The simulator: the same scheduler as in production, a seed that decides who runs next, and a clock that
 //! moves only when nobody can run. A seed fixes the whole run.
+//!
+//! With one worker the seed picks any process that can run: every order of turns is possible. With several it picks
+//! the worker that has the next turn, and the scheduler's own rules the process: its queues, its stealing and its
+//! fairness are simulated, too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,22 +19,30 @@ pub struct Simulator {
     clock: Arc<VirtualClock>,
     choices: SplitMix64,
     polls: u64,
+    /// How many turns each worker has had.
+    turns: Vec<u32>,
 }
 
 impl Simulator {
     /// A runtime without processes whose course `seed` decides.
     pub fn new(seed: u64, events: Box<dyn EventSink>) -> Self {
+        Self::with_workers(seed, 1, events)
+    }
+
+    /// As [`Simulator::new`], with so many workers.
+    pub fn with_workers(seed: u64, workers: usize, events: Box<dyn EventSink>) -> Self {
         let clock = Arc::new(VirtualClock::default());
         let runtime = Runtime::new(RuntimeConfig {
             clock: clock.clone(),
             random: Box::new(SplitMix64::new(seed)),
             events,
             surroundings: None,
-            workers: 1,
+            workers,
             max_processes: 1_000_000,
         });
         runtime.inner.scheduler.enter(0);
-        Self { runtime, clock, choices: SplitMix64::new(!seed), polls: 0 }
+        let turns = vec![0; runtime.inner.scheduler.workers()];
+        Self { runtime, clock, choices: SplitMix64::new(!seed), polls: 0, turns }
     }
 
     /// The simulated runtime.
@@ -46,12 +58,17 @@ impl Simulator {
     /// Polls one process; false if none can run at the present moment.
     pub fn step(&mut self) -> bool {
         self.runtime.fire_timers();
+        let scheduler = &self.runtime.inner.scheduler;
         let choices = &mut self.choices;
-        let next = self
-            .runtime
-            .inner
-            .scheduler
-            .next_chosen(|len| usize::try_from(choices.next_u64() % len as u64).unwrap_or(0));
+        let mut choose = |len: usize| usize::try_from(choices.next_u64() % len as u64).unwrap_or(0);
+        let next = if self.turns.len() == 1 {
+            scheduler.next_chosen(choose)
+        } else {
+            let worker = choose(self.turns.len());
+            self.turns[worker] = self.turns[worker].wrapping_add(1);
+            scheduler.enter(worker);
+            scheduler.next(worker, self.turns[worker])
+        };
         let Some(process) = next else { return false };
         self.polls += 1;
         self.runtime.poll(&process);

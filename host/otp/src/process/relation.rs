@@ -95,14 +95,16 @@ impl Context {
     ) -> Result<Reference, LimitExceeded> {
         self.settle();
         let reference = self.runtime().inner.new_reference();
+        if target == Some(self.pid()) {
+            // Rule P39. The BEAM does not even make it, nor its alias.
+            return Ok(reference);
+        }
         {
             let mut state = self.process().state.lock();
             self.check_monitors(state.monitor_slots() + 1)?;
             state.monitors.hold(reference, Held { target, object, role, tag });
         }
         match target {
-            // Rule P39: a process never hears of its own end.
-            Some(pid) if pid == self.pid() => {}
             Some(pid) => self.runtime().inner.send(pid, Signal::Monitor { from: self.pid(), reference }),
             None => {
                 let reason = ExitReason::NoProc;
@@ -117,7 +119,10 @@ impl Context {
     }
 
     /// Removes a monitor (`demonitor(Ref, [info])`): whether it was still active. With `flush`, a DOWN message of it
-    /// that waits in the mailbox goes too, and the answer is whether that was not needed (rules P35 to P37).
+    /// that waits in the mailbox goes too (rules P35 to P37).
+    ///
+    /// Erlang's documentation says that `[flush, info]` gives false only if a flush was needed. The BEAM gives false
+    /// whenever the monitor was not active, and so does this.
     pub fn demonitor(&self, reference: Reference, flush: bool) -> bool {
         self.settle();
         let (released, flushed) = {
@@ -135,7 +140,8 @@ impl Context {
         if let Some(Held { target: Some(target), .. }) = released {
             self.runtime().inner.send(target, Signal::Demonitor { from: self.pid(), reference });
         }
-        if flush { flushed.is_none() } else { active }
+        drop(flushed);
+        active
     }
 
     /// Makes a reference that others can send to as long as it is active (`alias/1`). It takes a monitor's slot.

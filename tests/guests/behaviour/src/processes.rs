@@ -105,7 +105,7 @@ pub fn monitors(_: ()) {
     let by_name = process::monitor("watched").unwrap();
     let removed = process::monitor(helper.pid).unwrap();
     assert!(process::demonitor(removed), "it was active");
-    assert!(!process::demonitor_keep(removed), "it is not any more");
+    assert!(!process::demonitor(removed), "it is not any more");
     mailbox::send("watched", &"go").unwrap();
     reason_of(helper);
     assert!(matches!(mailbox::wait_for(second, None), Some(Received::Down { .. })));

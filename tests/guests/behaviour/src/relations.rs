@@ -58,7 +58,7 @@ pub fn aliases(_: ()) {
     let active = process::monitor(sleeper).unwrap();
     assert!(process::demonitor_keep(active));
     assert!(!process::demonitor_keep(active));
-    assert!(process::demonitor(active), "there is nothing to flush");
+    assert!(!process::demonitor(active), "it is not active any more");
     process::exit_process(sleeper, ExitReason::Kill).unwrap();
     let last = process::monitor(sleeper).unwrap();
     mailbox::wait_for(last, None);

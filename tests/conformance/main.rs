@@ -1,0 +1,98 @@
+//! The same scenarios, played by native processes, by guests, by a model, and (recorded in the repository) by Erlang's own
+//! runtime system: what they observe is equal, line by line.
+
+mod driver;
+mod native;
+mod platform;
+mod recorded;
+
+use std::path::PathBuf;
+
+use regrow_scenario::{Scenario, generate, parse, predict, shrink};
+
+use crate::platform::{Trace, play_by_guests, play_natively};
+
+/// Orders of turns in which native processes play each recorded scenario.
+const SEEDS: u64 = 4;
+
+/// All recorded scenarios.
+fn recorded() -> Vec<Scenario> {
+    let of_file = |file: PathBuf| {
+        let text =
+            std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
+    recorded::files().into_iter().flat_map(of_file).collect()
+}
+
+/// Fails with the scenario and the two traces side by side, if they differ.
+fn compare(scenario: &Scenario, expected: &Trace, observed: &Trace, by: &str) {
+    if expected == observed {
+        return;
+    }
+    let show = |trace: &Trace| Scenario { trace: trace.clone(), ..scenario.clone() }.to_string();
+    panic!("{by} observe something else.\nexpected:\n{}\nobserved:\n{}", show(expected), show(observed));
+}
+
+#[test]
+fn there_are_at_least_2000_recorded_scenarios() {
+    let scenarios = recorded();
+    assert!(scenarios.len() >= 2_100, "{} scenarios", scenarios.len());
+    let lines: usize = scenarios.iter().flat_map(|scenario| &scenario.trace).map(Vec::len).sum();
+    assert!(lines > 10 * scenarios.len(), "they observe something: {lines} lines");
+    for scenario in &scenarios {
+        assert_eq!(scenario.trace.len(), scenario.steps.len());
+    }
+}
+
+#[test]
+fn the_model_predicts_what_the_beam_observed() {
+    for scenario in recorded() {
+        compare(&scenario, &scenario.trace, &predict(&scenario), "the model says that the processes");
+    }
+}
+
+#[test]
+fn native_processes_observe_what_the_beam_observed() {
+    for scenario in recorded() {
+        for seed in 0..SEEDS {
+            let observed = play_natively(&scenario, seed, 1);
+            compare(&scenario, &scenario.trace, &observed, "native processes");
+        }
+    }
+}
+
+#[test]
+fn guests_observe_what_the_beam_observed() {
+    let scenarios = recorded();
+    for (scenario, observed) in scenarios.iter().zip(play_by_guests(&scenarios)) {
+        compare(scenario, &scenario.trace, &observed, "guests");
+    }
+}
+
+/// New scenarios at every run of the soak; here a few hundred, always the same.
+#[test]
+fn native_processes_observe_what_the_model_predicts() {
+    for seed in 1_000_000..1_000_400 {
+        let scenario = generate(seed);
+        let differs = |scenario: &Scenario| play_natively(scenario, seed, 1) != predict(scenario);
+        if differs(&scenario) {
+            let smallest = shrink(&scenario, differs);
+            let observed = play_natively(&smallest, seed, 1);
+            compare(
+                &smallest,
+                &predict(&smallest),
+                &observed,
+                &format!("native processes, with seed {seed},"),
+            );
+        }
+    }
+}
+
+#[test]
+fn shrinking_keeps_what_fails_and_drops_the_rest() {
+    let scenario = generate(7);
+    let smallest =
+        shrink(&scenario, |candidate| candidate.steps.iter().any(|step| step.to_string().contains("spawn")));
+    assert_eq!(smallest.steps.len(), 1, "{smallest}");
+}
