@@ -1,16 +1,14 @@
 //! The same scenarios, played by native processes, by guests, by a model, and (recorded in the repository) by Erlang's own
 //! runtime system: what they observe is equal, line by line.
 
-mod driver;
-mod native;
-mod platform;
 mod recorded;
 
 use std::path::PathBuf;
 
-use regrow_scenario::{Scenario, generate, parse, predict, shrink};
+use std::time::{Duration, Instant};
 
-use crate::platform::{Trace, play_by_guests, play_natively};
+use regrow_scenario::{Scenario, generate, parse, predict, shrink};
+use regrow_tests::{Trace, play_by_guests, play_natively};
 
 /// Orders of turns in which native processes play each recorded scenario.
 const SEEDS: u64 = 4;
@@ -70,23 +68,36 @@ fn guests_observe_what_the_beam_observed() {
     }
 }
 
-/// New scenarios at every run of the soak; here a few hundred, always the same.
+/// For how long random scenarios are tried; `REGROW_SOAK_SECONDS` says otherwise.
+const SOAK: Duration = Duration::from_secs(30);
+
+/// The first seed; `REGROW_SOAK_SEED` says otherwise.
+const FIRST_SEED: u64 = 1_000_000;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Scenarios that nobody has recorded, under several schedulers, against the model.
 #[test]
 fn native_processes_observe_what_the_model_predicts() {
-    for seed in 1_000_000..1_000_400 {
+    let first = setting("REGROW_SOAK_SEED").unwrap_or(FIRST_SEED);
+    let duration = setting("REGROW_SOAK_SECONDS").map_or(SOAK, Duration::from_secs);
+    let start = Instant::now();
+    let mut seed = first;
+    while seed == first || start.elapsed() < duration {
+        let workers = [1, 2, 4][(seed % 3) as usize];
         let scenario = generate(seed);
-        let differs = |scenario: &Scenario| play_natively(scenario, seed, 1) != predict(scenario);
+        let differs = |scenario: &Scenario| play_natively(scenario, seed, workers) != predict(scenario);
         if differs(&scenario) {
             let smallest = shrink(&scenario, differs);
-            let observed = play_natively(&smallest, seed, 1);
-            compare(
-                &smallest,
-                &predict(&smallest),
-                &observed,
-                &format!("native processes, with seed {seed},"),
-            );
+            let observed = play_natively(&smallest, seed, workers);
+            let by = format!("native processes on {workers} workers, with REGROW_SOAK_SEED={seed},");
+            compare(&smallest, &predict(&smallest), &observed, &by);
         }
+        seed += 1;
     }
+    println!("{} scenarios, from seed {first}", seed - first);
 }
 
 #[test]

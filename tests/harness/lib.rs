@@ -4,7 +4,9 @@
 mod guests;
 mod log;
 mod node;
+mod scenario;
 
 pub use guests::{Guest, guest_folder, guests};
 pub use log::SharedLog;
 pub use node::{Ended, Pending, TestNode, block_on, engine};
+pub use scenario::{Trace, play_by_guests, play_natively};

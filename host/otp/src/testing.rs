@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::{Event, EventSink};
+use crate::runtime::Runtime;
 use crate::simulator::Simulator;
 
 /// Keeps events for a test to look at. Clones share what they keep.
@@ -20,6 +21,11 @@ impl EventSink for EventLog {
     fn event(&self, event: &Event) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
     }
+}
+
+/// How many timers a runtime keeps, those of waiting processes included: none, when nobody is left.
+pub fn running_timers(runtime: &Runtime) -> usize {
+    runtime.inner.timers.len()
 }
 
 /// A simulator that forgets its events.

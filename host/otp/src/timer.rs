@@ -130,6 +130,11 @@ impl Timers {
         timers
     }
 
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.lock().by_time.len()
+    }
+
     /// When the next entry is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.entries.lock().by_time.first_key_value().map(|(key, _)| key.0)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use regrow_otp::testing::EventLog;
+use regrow_otp::testing::{EventLog, running_timers};
 use regrow_otp::{
     Context, Destination, Event, ExitReason, MessageKind, Pid, RandomSource, Received, Simulator,
     SpawnOptions, SplitMix64,
@@ -40,9 +40,10 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
     let mut random = SplitMix64::new(seed);
     context.set_trap_exit(random.next_u64().is_multiple_of(2));
     let own = context.pid();
+    let (mut monitors, mut timers) = (Vec::new(), Vec::new());
     for _ in 0..steps {
         let peer = world.pick(&mut random);
-        match random.next_u64() % 12 {
+        match random.next_u64() % 16 {
             0 => {
                 if context.link(peer).is_err() {
                     return ExitReason::NoProc;
@@ -50,7 +51,7 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
             }
             1 => context.unlink(peer),
             2 if peer != own => {
-                context.monitor(peer.into()).unwrap();
+                monitors.push(context.monitor(peer.into()).unwrap());
                 *world.0.lock().unwrap().open_monitors.entry(own).or_default() += 1;
             }
             3 if random.next_u64().is_multiple_of(8) => context.exit_process(peer, oops()),
@@ -66,12 +67,37 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
                 context.send_nosuspend(&Destination::Pid(peer), MessageKind::Info, payload).unwrap();
             }
             7 => {
-                context
-                    .start_timer(Duration::from_millis(random.next_u64() % 5), peer.into(), Bytes::new())
-                    .unwrap();
+                let after = Duration::from_millis(random.next_u64() % 5);
+                timers.push(context.start_timer(after, peer.into(), Bytes::new()).unwrap());
             }
             8 => {
                 context.register(&format!("name-{}", random.next_u64() % 5), own).ok();
+            }
+            9 => {
+                let removed = monitors.pop().is_some_and(|monitor| context.demonitor(monitor, false));
+                if removed {
+                    *world.0.lock().unwrap().open_monitors.entry(own).or_default() -= 1;
+                }
+            }
+            10 => {
+                let name = Destination::Name(format!("name-{}", random.next_u64() % 5));
+                timers.extend(context.send_after(
+                    Duration::from_millis(random.next_u64() % 50),
+                    name,
+                    Bytes::new(),
+                ));
+            }
+            11 => {
+                if let Some(timer) = timers.pop() {
+                    let left = context.read_timer(timer);
+                    assert_eq!(context.cancel_timer(timer), left, "P58: reading says what cancelling says");
+                    assert_eq!(context.cancel_timer(timer), None, "P57");
+                }
+            }
+            12 => {
+                let timeout = Some(Duration::from_millis(random.next_u64() % 3));
+                // Nobody answers: it is the timeout, or the end of the other one.
+                assert!(context.call(&peer.into(), Bytes::new(), timeout).await.is_err());
             }
             _ => {
                 let received = context.receive(Some(Duration::from_millis(random.next_u64() % 3))).await;
@@ -93,7 +119,7 @@ fn note(world: &World, own: Pid, received: Option<Received>) {
     let mut shared = world.0.lock().unwrap();
     match received {
         Some(Received::Down { .. }) => *shared.downs.entry(own).or_default() += 1,
-        Some(Received::Message(message)) => {
+        Some(Received::Message(message)) if message.payload.len() == 8 => {
             let number = u64::from_le_bytes(message.payload[..].try_into().unwrap());
             let last = shared.received.entry((message.from, own)).or_default();
             assert_eq!(number, *last + 1, "P48: messages of one sender arrive all and in order");
@@ -103,9 +129,21 @@ fn note(world: &World, own: Pid, received: Option<Received>) {
     }
 }
 
-fn run(seed: u64, processes: u64, steps: u32) {
+/// Says how a run that failed is had again.
+struct Replay(String);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to have it again: {}", self.0);
+        }
+    }
+}
+
+fn run(seed: u64, processes: u64, steps: u32, workers: usize) {
+    let _replay = Replay(format!("run({seed}, {processes}, {steps}, {workers})"));
     let events = EventLog::default();
-    let mut simulator = Simulator::new(seed, Box::new(events.clone()));
+    let mut simulator = Simulator::with_workers(seed, workers, Box::new(events.clone()));
     let world = World::default();
     for index in 0..processes {
         let known = world.clone();
@@ -145,18 +183,40 @@ fn run(seed: u64, processes: u64, steps: u32) {
     simulator.run();
     assert_eq!(simulator.runtime().process_count(), 0, "nobody is left");
     assert!(simulator.runtime().registered().is_empty(), "no name is left");
+    assert_eq!(running_timers(simulator.runtime()), 0, "no timer is left");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_programs_keep_the_invariants(seed in any::<u64>(), processes in 2u64..30, steps in 1u32..60) {
-        run(seed, processes, steps);
+    fn random_programs_keep_the_invariants(
+        seed in any::<u64>(), processes in 2u64..30, steps in 1u32..60, workers in 1usize..5,
+    ) {
+        run(seed, processes, steps, workers);
     }
 }
 
+/// For how long larger random programs are tried; `REGROW_SOAK_SECONDS` says otherwise.
+const SOAK: Duration = Duration::from_secs(30);
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Up to three thousand processes, on one simulated worker or several. `REGROW_SOAK_SEED` is the first seed.
 #[test]
-fn a_thousand_processes_keep_the_invariants() {
-    run(2026, 1000, 50);
+fn thousands_of_processes_keep_the_invariants_for_a_while() {
+    let duration = setting("REGROW_SOAK_SECONDS").map_or(SOAK, Duration::from_secs);
+    let first = setting("REGROW_SOAK_SEED").unwrap_or(2026);
+    let start = std::time::Instant::now();
+    let mut seed = first;
+    while seed == first || start.elapsed() < duration {
+        let mut random = SplitMix64::new(seed);
+        let processes = 2 + random.next_u64() % [30, 300, 3000][(seed % 3) as usize];
+        let steps = 1 + (random.next_u64() % 60) as u32;
+        run(seed, processes, steps, 1 + (random.next_u64() % 4) as usize);
+        seed += 1;
+    }
+    println!("{} programs, from seed {first}", seed - first);
 }

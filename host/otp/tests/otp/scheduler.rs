@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use regrow_otp::testing::{EventLog, simulator};
 use regrow_otp::{
-    Destination, Event, ExitReason, LimitKind, MessageKind, Runtime, RuntimeConfig, SpawnError, SpawnOptions,
-    SplitMix64, SystemClock,
+    Destination, Event, ExitReason, LimitKind, MessageKind, Runtime, RuntimeConfig, Simulator, SpawnError,
+    SpawnOptions, SplitMix64, SystemClock,
 };
 
 use crate::support::*;
@@ -205,4 +205,38 @@ fn ten_thousand_links_collapse() {
     simulator.run();
     assert_eq!(simulator.runtime().process_count(), 0);
     assert!(simulator.polls() < 60_000, "{} polls", simulator.polls());
+}
+
+/// Processes that never wait get the same share of several simulated workers, also beside many that come and go.
+#[test]
+fn simulated_workers_share_themselves_out_fairly() {
+    const SPINNERS: usize = 7;
+    for seed in 0..SEEDS {
+        let turns: Arc<[std::sync::atomic::AtomicU64; SPINNERS]> = Arc::default();
+        let mut simulator = Simulator::with_workers(seed, 3, Box::new(EventLog::default()));
+        for index in 0..SPINNERS {
+            let turns = turns.clone();
+            let spin = move |context: regrow_otp::Context| async move {
+                loop {
+                    turns[index].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    context.yield_now().await;
+                }
+            };
+            simulator.runtime().spawn(SpawnOptions::default(), spin).unwrap();
+        }
+        let come_and_go = |context: regrow_otp::Context| async move {
+            loop {
+                child(&context, Default::default(), |_| async { ExitReason::Normal });
+                context.yield_now().await;
+            }
+        };
+        simulator.runtime().spawn(SpawnOptions::default(), come_and_go).unwrap();
+        for _ in 0..50_000 {
+            assert!(simulator.step());
+        }
+        let turns: Vec<u64> =
+            turns.iter().map(|turns| turns.load(std::sync::atomic::Ordering::Relaxed)).collect();
+        let (least, most) = (turns.iter().min().unwrap(), turns.iter().max().unwrap());
+        assert!(most * 10 <= least * 13, "with seed {seed}: {turns:?}");
+    }
 }

@@ -12,8 +12,8 @@ use regrow_scenario::wire::{Object, Seen};
 use regrow_scenario::{Item, MonitorMode, Op, Pattern, Target};
 use regrow_term::{Term, decode, encode};
 
-use crate::driver::reason_text;
-use crate::platform::{Command, Report, WirePid};
+use crate::scenario::driver::reason_text;
+use crate::scenario::{Command, Report, WirePid};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 

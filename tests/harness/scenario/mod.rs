@@ -1,4 +1,7 @@
-//! Where scenarios are played here: by native processes in the simulator, and by guests on a full node.
+//! Playing scenarios: by native processes in the simulator, and by guests on a full node.
+
+mod driver;
+mod native;
 
 use std::collections::BTreeMap;
 
@@ -8,11 +11,10 @@ use regrow_otp::{
 };
 use regrow_scenario::{Scenario, Step};
 use regrow_term::{decode, encode};
-use regrow_tests::TestNode;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::play;
-use crate::native;
+use crate::node::TestNode;
+use driver::play;
 
 /// A pid in the form in which the SDK encodes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -61,10 +63,13 @@ impl From<WireAlias> for ReplyTo {
 }
 
 /// What a scenario observes, step by step.
-pub(crate) type Trace = Vec<Vec<String>>;
+pub type Trace = Vec<Vec<String>>;
 
 /// Plays a scenario by native processes, in an order that `seed` decides, on so many simulated workers.
-pub(crate) fn play_natively(scenario: &Scenario, seed: u64, workers: usize) -> Trace {
+///
+/// # Panics
+/// If the scenario does not come to its end.
+pub fn play_natively(scenario: &Scenario, seed: u64, workers: usize) -> Trace {
     let (done, trace) = std::sync::mpsc::channel();
     let mut simulator = Simulator::with_workers(seed, workers, Box::new(testing::EventLog::default()));
     let steps = scenario.steps.clone();
@@ -89,7 +94,10 @@ pub(crate) fn play_natively(scenario: &Scenario, seed: u64, workers: usize) -> T
 }
 
 /// Plays scenarios by guests on one node with one worker, side by side: what they observe, in order.
-pub(crate) fn play_by_guests(scenarios: &[Scenario]) -> Vec<Trace> {
+///
+/// # Panics
+/// If a scenario does not come to its end.
+pub fn play_by_guests(scenarios: &[Scenario]) -> Vec<Trace> {
     let node = TestNode::start_on_one_worker(
         r#"
         [supervisor]

@@ -8,7 +8,7 @@ use regrow_otp::{Context, Destination, ExitReason, MessageKind, Pid, Received, S
 use regrow_scenario::{Op, ROOT, Step};
 use regrow_term::{Term, decode, encode};
 
-use crate::platform::{Command, Report, Trace, WireAlias, WirePid};
+use crate::scenario::{Command, Report, Trace, WireAlias, WirePid};
 
 /// Plays the steps on players of which `root` is the first; what is observed under each step.
 pub(crate) async fn play(context: &Context, root: Pid, steps: &[Step]) -> Trace {
