@@ -126,6 +126,14 @@ impl Process {
         }
     }
 
+    /// A process that does nothing, for what only has to do with its place in queues.
+    #[cfg(all(test, loom))]
+    pub(crate) fn without_body(scheduler: Arc<Scheduler>) -> Arc<Self> {
+        let (identity, limits) = (Identity::default(), Limits::default());
+        let state = State::new(crate::runtime::HOST, &identity, &limits);
+        Arc::new(Self::new(state, identity, limits, None, scheduler))
+    }
+
     /// Puts a signal into the inbox and sees to it that the process is polled.
     #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
     pub(crate) fn push(self: &Arc<Self>, signal: Signal, patience: Patience) -> Result<(), PushError> {

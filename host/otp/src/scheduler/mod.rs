@@ -5,15 +5,20 @@
 //! wait share the workers. A process that is woken goes to the queue of the worker that woke it: the two
 //! talk to each other, and its state is in that core's cache.
 
+#[cfg(all(test, loom))]
+mod loom;
+mod schedule;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::process::Process;
-use crate::sync::Mutex;
+pub(crate) use crate::scheduler::schedule::Schedule;
+pub use crate::scheduler::schedule::Status;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex, PoisonMutex, thread_local};
 
 /// Every so many polls a worker compares its queue with the others'.
 const BALANCE_INTERVAL: u32 = 16;
@@ -23,92 +28,8 @@ const TAKE_OVER_AFTER: Duration = Duration::from_micros(100);
 
 thread_local! {
     /// Which worker of which scheduler the calling thread is.
-    static WORKER: Cell<Option<(u64, usize)>> = const { Cell::new(None) };
-}
-
-/// Where a process stands with the scheduler.
-pub(crate) struct Schedule(AtomicU8);
-
-const IDLE: u8 = 0;
-const QUEUED: u8 = 1;
-const RUNNING: u8 = 2;
-/// Running, and woken meanwhile.
-const RUNNING_WOKEN: u8 = 3;
-const ENDED: u8 = 4;
-
-/// What a process is doing, as `process_info` says it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Status {
-    /// It waits for a message.
-    Waiting,
-    /// It waits for its turn.
-    Runnable,
-    /// A worker is polling it.
-    Running,
-    /// It is on its way out.
-    Exiting,
-}
-
-impl Status {
-    /// Its name in OTP.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Runnable => "runnable",
-            Self::Running => "running",
-            Self::Exiting => "exiting",
-        }
-    }
-}
-
-impl Schedule {
-    /// A process that is being made: nobody polls it before `born`, whoever wakes it.
-    pub(crate) fn unborn() -> Self {
-        Self(AtomicU8::new(RUNNING))
-    }
-
-    fn born(&self) {
-        self.0.store(QUEUED, Ordering::Release);
-    }
-
-    /// True if the process must be put into a queue.
-    fn wake(&self) -> bool {
-        let woken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
-            IDLE => Some(QUEUED),
-            RUNNING => Some(RUNNING_WOKEN),
-            // Written all the same: the poll to come must see what was done before this wake.
-            QUEUED => Some(QUEUED),
-            _ => None,
-        });
-        woken == Ok(IDLE)
-    }
-
-    pub(crate) fn start_poll(&self) {
-        self.0.swap(RUNNING, Ordering::AcqRel);
-    }
-
-    /// True if the process was woken during its poll and must be put into a queue again.
-    pub(crate) fn end_poll(&self) -> bool {
-        let ended = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
-            RUNNING => Some(IDLE),
-            RUNNING_WOKEN => Some(QUEUED),
-            _ => None,
-        });
-        ended == Ok(RUNNING_WOKEN)
-    }
-
-    pub(crate) fn end(&self) {
-        self.0.store(ENDED, Ordering::Release);
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        match self.0.load(Ordering::Acquire) {
-            IDLE => Status::Waiting,
-            QUEUED => Status::Runnable,
-            ENDED => Status::Exiting,
-            _ => Status::Running,
-        }
-    }
+    #[cfg_attr(not(loom), expect(clippy::missing_const_for_thread_local, reason = "loom's has no `const`"))]
+    static WORKER: Cell<Option<(u64, usize)>> = Cell::new(None);
 }
 
 type Queue = Mutex<VecDeque<Arc<Process>>>;
@@ -119,7 +40,7 @@ pub(crate) struct Scheduler {
     queues: Box<[Queue]>,
     /// Spreads what is woken from outside the workers.
     next_queue: AtomicUsize,
-    idle: StdMutex<usize>,
+    idle: PoisonMutex<usize>,
     idle_count: AtomicUsize,
     work_arrived: Condvar,
     stopping: AtomicBool,
@@ -127,12 +48,12 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     pub(crate) fn new(workers: usize) -> Self {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             queues: (0..workers.max(1)).map(|_| Queue::default()).collect(),
             next_queue: AtomicUsize::new(0),
-            idle: StdMutex::new(0),
+            idle: PoisonMutex::new(0),
             idle_count: AtomicUsize::new(0),
             work_arrived: Condvar::new(),
             stopping: AtomicBool::new(false),
@@ -145,12 +66,12 @@ impl Scheduler {
 
     /// Makes the calling thread the worker `index`.
     pub(crate) fn enter(&self, index: usize) {
-        WORKER.set(Some((self.id, index)));
+        WORKER.with(|worker| worker.set(Some((self.id, index))));
     }
 
     /// Which of this scheduler's workers the calling thread is.
     fn own_worker(&self) -> Option<usize> {
-        WORKER.get().filter(|(scheduler, _)| *scheduler == self.id).map(|(_, index)| index)
+        WORKER.with(Cell::get).filter(|(scheduler, _)| *scheduler == self.id).map(|(_, index)| index)
     }
 
     /// Queues a process for the first time.
