@@ -45,9 +45,23 @@ test-examples:
 doc:
     cargo doc --workspace --no-deps --open
 
-# Messages, calls and spawns between guests
-bench:
-    cargo run --release -- run examples-guests/bench/regrow.toml
+# What things cost, in guests, beside the BEAM if it is installed: `just bench processes`, `just bench processes ring`
+bench which="processes" *programs:
+    cargo bench -p regrow-tests --bench {{which}} -- {{programs}}
+
+# Random programs and random scenarios, for as long as one likes
+soak minutes="60":
+    REGROW_SOAK_SECONDS=$(({{minutes}} * 60)) cargo test --release -p regrow-otp --test otp -- --nocapture for_a_while
+    REGROW_SOAK_SECONDS=$(({{minutes}} * 60)) cargo test --release -p regrow-tests --test conformance -- --nocapture model_predicts
+
+# Every order of what the scheduler synchronises by hand
+loom:
+    RUSTFLAGS="--cfg loom" cargo test -p regrow-otp --lib --release --target-dir target/loom
+
+# What a real BEAM observes, written into the scenarios anew; needs Erlang. `just conformance-record generate 2200` makes
+# new random scenarios first
+conformance-record *arguments:
+    cargo run -p regrow-tests --bin conformance-record -- {{arguments}}
 
 # What continuous integration runs
 ci:

@@ -3,5 +3,6 @@
 mod access_log;
 mod behaviour;
 mod components;
+mod mailboxes;
 mod reports;
 mod supervision;

@@ -10,7 +10,7 @@ use crate::engine::state::GuestState;
 
 /// Live instances, at most: each takes a stack, a memory and about three core instances of the pool. More would
 /// end at the kernel's limit of 65,530 mappings per process.
-pub const MAX_INSTANCES: u32 = 9_000;
+pub const MAX_INSTANCES: u32 = 10_300;
 
 /// The wasm stack of a guest, and what the host's functions get on top of it.
 const MAX_WASM_STACK_BYTES: usize = 512 << 10;

@@ -73,6 +73,11 @@ fn each_error_has_its_place_and_its_text() {
         ),
         (
             "path = \"worker.wasm\"",
+            "path = \"worker.wasm\"\nlimits.when_full = \"block\"",
+            "7:20: `when_full` can't be \"block\" (expected one of: reject, drop_newest, suspend_sender)",
+        ),
+        (
+            "path = \"worker.wasm\"",
             "path = \"worker.wasm\"\ngrants.spawn = [\"other\"]",
             "7:17: there is no component \"other\" (not among [components])",
         ),

@@ -96,14 +96,16 @@ pub fn info(_: ()) {
     process::set_label(Some("curious")).unwrap();
     registry::register("curious", own).unwrap();
     let sleeper = process::spawn("helper-sleep", &(), &SpawnOptions::link()).unwrap().pid;
-    process::monitor("curious").unwrap();
+    process::monitor("reserved").unwrap();
     process::monitor(sleeper).unwrap();
+    process::monitor("curious").unwrap();
     mailbox::send(own, &"unread").unwrap();
     let info = process::info(own).unwrap().expect("it lives");
     assert_eq!((info.status.as_str(), info.message_queue_len), ("running", 1));
     assert_eq!((info.registered_name.as_deref(), info.label.as_deref()), (Some("curious"), Some("curious")));
     assert_eq!(info.links.iter().filter(|pid| **pid == sleeper).count(), 1);
-    assert_eq!(info.monitors.len(), 2);
+    assert!(info.monitors.contains(&"reserved".into()) && info.monitors.contains(&sleeper.into()));
+    assert_eq!(info.monitors.len(), 2, "a monitor of oneself is none (P39)");
     assert_eq!(info.parent, process::parent());
     assert_eq!(info.initial_call, (Some("behaviour".into()), Some("info".into())));
     assert!(info.memory > 0);

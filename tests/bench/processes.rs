@@ -1,0 +1,169 @@
+//! What processes and signals cost: programs in guests, beside the same programs on the BEAM if it is installed.
+//!
+//! `cargo bench -p regrow-tests --bench processes [-- PROGRAM…]`
+
+use std::path::Path;
+use std::process::Command;
+
+use bytes::Bytes;
+use regrow::engine::Engine;
+use regrow::manifest::{Manifest, Source};
+use regrow::node::{Application, Node, NodeOptions};
+use regrow::observe::{Level, Logger};
+use regrow_otp::{Destination, ExitReason, SpawnOptions};
+use regrow_term::{decode, encode};
+use regrow_tests::{block_on, guest_folder};
+
+/// Each program is run so often; the median is shown.
+const ROUNDS: usize = 5;
+
+struct Program {
+    name: &'static str,
+    /// What one of it is.
+    unit: &'static str,
+    /// How much of it is done in a round.
+    count: u32,
+    /// How many microseconds the unit of the table has, and its name.
+    scale: (f64, &'static str),
+    /// Whether the figure is for all of it.
+    whole: bool,
+}
+
+const fn each(name: &'static str, unit: &'static str, count: u32) -> Program {
+    Program { name, unit, count, scale: (1.0, "µs"), whole: false }
+}
+
+const PROGRAMS: [Program; 10] = [
+    each("spawn", "spawn, first message back, exit, DOWN", 5_000),
+    each("send 64 B", "there and back, 64 B", 100_000),
+    each("send 64 KiB", "there and back, 64 KiB (shared on BEAM)", 2_000),
+    each("send 1 MiB", "there and back, 1 MiB (shared on BEAM)", 100),
+    each("call", "GenServer call", 100_000),
+    each("ring", "hop in a ring of 1,000", 100_000),
+    each("fan-in", "message from two to one, 64 B", 400_000),
+    Program {
+        name: "chain",
+        unit: "collapse of a chain of 10,000 links",
+        count: 10_000,
+        scale: (1_000.0, "ms"),
+        whole: true,
+    },
+    each("timer", "timer started and cancelled", 100_000),
+    each("expire", "timer started, run out and received", 5_000),
+];
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let programs: Vec<&Program> = PROGRAMS
+        .iter()
+        .filter(|program| wanted.is_empty() || wanted.iter().any(|word| program.name.contains(word.as_str())))
+        .collect();
+    let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
+    println!(
+        "medians of {ROUNDS} rounds; guests with encoding included; 1 and 2 are workers, or schedulers of the BEAM"
+    );
+    println!("{:<40} {:>11} {:>11} {:>11} {:>11}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
+    let columns: Vec<Vec<Option<f64>>> = vec![
+        measure_guests(&engine, &programs, 1),
+        measure_guests(&engine, &programs, 2),
+        measure_beam(&programs, 1),
+        measure_beam(&programs, 2),
+    ];
+    for (row, program) in programs.iter().enumerate() {
+        let figures: String = columns.iter().map(|column| figure(program, column[row])).collect();
+        println!("{:<40}{figures}", program.unit);
+    }
+}
+
+fn figure(program: &Program, total: Option<f64>) -> String {
+    let Some(total) = total else { return format!(" {:>11}", "-") };
+    let each = if program.whole { total } else { total / f64::from(program.count) };
+    let (scale, unit) = program.scale;
+    format!(" {:>8.2} {unit}", each / scale)
+}
+
+fn measure_guests(engine: &Engine, programs: &[&Program], workers: usize) -> Vec<Option<f64>> {
+    let text = format!(
+        r#"
+        [application]
+        name = "bench"
+        [components.bench]
+        path = {:?}
+        limits = {{ timers = 1_000_000 }}
+        [supervisor]
+        [[supervisor.children]]
+        id = "bench"
+        component = "bench"
+        entry = "bench"
+        name = "bench"
+        "#,
+        guest_folder("bench"),
+    );
+    let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+    let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
+    let application = application.unwrap_or_else(|error| panic!("{error}"));
+    let mut options = NodeOptions::new(Logger::new(Level::Error, false, Box::new(std::io::stderr())));
+    options.workers = workers;
+    let node = Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"));
+    programs.iter().map(|program| median(program, &node)).collect()
+}
+
+fn median(program: &Program, node: &Node) -> Option<f64> {
+    let mut rounds: Vec<f64> = (0..ROUNDS).map(|_| run(program, node)).collect::<Result<_, _>>().ok()?;
+    rounds.sort_by(f64::total_cmp);
+    Some(rounds[ROUNDS / 2])
+}
+
+fn run(program: &Program, node: &Node) -> Result<f64, ()> {
+    let (done, result) = std::sync::mpsc::channel();
+    let request = Bytes::from(encode(&(program.name, program.count)).unwrap_or_default());
+    let spawned = node.runtime().spawn(SpawnOptions::default(), move |context| async move {
+        let to = Destination::from("bench");
+        // The first call may come before the child has been started.
+        while context.runtime().whereis("bench").is_none() {
+            context.yield_now().await;
+        }
+        let _ = done.send(context.call(&to, request, None).await);
+        ExitReason::Normal
+    });
+    spawned.unwrap_or_else(|error| panic!("{error}"));
+    match result.recv() {
+        Ok(Ok(time)) => decode(&time).map_err(|_| ()),
+        Ok(Err(error)) => {
+            eprintln!("{}: {error}", program.name);
+            Err(())
+        }
+        Err(_) => Err(()),
+    }
+}
+
+/// The same programs on the BEAM; nothing where there is none.
+fn measure_beam(programs: &[&Program], schedulers: usize) -> Vec<Option<f64>> {
+    beam_output(programs, schedulers).map_or_else(
+        || vec![None; programs.len()],
+        |output| {
+            let of = |program: &&Program| {
+                let line =
+                    output.lines().find_map(|line| line.strip_prefix(program.name)?.strip_prefix('\t'));
+                line.and_then(|time| time.parse().ok())
+            };
+            programs.iter().map(of).collect()
+        },
+    )
+}
+
+fn beam_output(programs: &[&Program], schedulers: usize) -> Option<String> {
+    let folder = tempfile::tempdir().ok()?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/beam/processes.erl");
+    let compiled = Command::new("erlc").arg("-o").arg(folder.path()).arg(source).status().ok()?;
+    if !compiled.success() {
+        return None;
+    }
+    let mut erl = Command::new("erl");
+    erl.args(["+S", &schedulers.to_string(), "-noshell", "-pa"]).arg(folder.path());
+    erl.args(["-run", "processes", "main", &ROUNDS.to_string()]);
+    erl.args(programs.iter().map(|program| format!("{}={}", program.name, program.count)));
+    let output = erl.output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}

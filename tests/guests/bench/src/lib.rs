@@ -1,0 +1,47 @@
+//! What processes and signals cost, measured by guests. `tests/bench/beam/processes.erl` has the same programs.
+
+mod programs;
+
+use regrow_sdk::{ExitReason, mailbox};
+
+use programs::*;
+
+/// Serves calls, each a program and how much of it to do, with the time that it took, in microseconds.
+fn bench(_: ()) -> Result<(), ExitReason> {
+    loop {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        let Some(from) = message.reply_to() else { continue };
+        let (program, count): (String, u32) = message.decode()?;
+        let time = match program.as_str() {
+            "spawn" => spawns(count),
+            "send 64 B" => round_trips(count, 64),
+            "send 64 KiB" => round_trips(count, 64 << 10),
+            "send 1 MiB" => round_trips(count, 1 << 20),
+            "call" => calls(count),
+            "ring" => ring(count),
+            "fan-in" => fan_in(count),
+            "chain" => chain(count),
+            "timer" => timers(count),
+            "expire" => expiries(count),
+            other => Err(ExitReason::error(&format!("there is no program {other:?}"))),
+        };
+        mailbox::reply(from, &(time?.as_secs_f64() * 1e6))?;
+    }
+}
+
+regrow_sdk::component! {
+    /// Measures.
+    "bench" => process bench,
+    /// Sends back what it gets.
+    "echo" => process echo,
+    /// Counts its calls.
+    "counter" => server Counter,
+    /// Says that it is there, and ends.
+    "hello" => process hello,
+    /// Passes messages on.
+    "pass" => process pass,
+    /// Sends so many messages.
+    "flood" => process flood,
+    /// Links a chain behind itself.
+    "chain" => process chain_link,
+}

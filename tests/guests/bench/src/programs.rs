@@ -1,0 +1,189 @@
+//! The programs. Each returns the time that all of it took.
+
+use std::time::{Duration, Instant};
+
+use regrow_sdk::gen_server::{self, CallResult, Init, ServerRef};
+use regrow_sdk::mailbox::{self, Received};
+use regrow_sdk::process::{self, Flag, SpawnOptions, WhenFull};
+use regrow_sdk::{ExitReason, GenServer, Pid, ReplyTo, timer};
+
+type Time = Result<Duration, ExitReason>;
+
+fn end(pid: Pid) -> Result<(), ExitReason> {
+    process::unlink(pid);
+    Ok(process::exit_process(pid, ExitReason::Kill)?)
+}
+
+pub(crate) fn echo(_: ()) -> Result<(), ExitReason> {
+    loop {
+        if let Some(Received::Message(message)) = mailbox::receive(None) {
+            let payload: String = message.decode()?;
+            mailbox::send(message.from, &payload)?;
+        }
+    }
+}
+
+/// There and back.
+pub(crate) fn round_trips(count: u32, size: usize) -> Time {
+    let peer = process::spawn("echo", &(), &SpawnOptions::link())?.pid;
+    let payload = "x".repeat(size);
+    let start = Instant::now();
+    for _ in 0..count {
+        mailbox::send(peer, &payload)?;
+        mailbox::receive(None);
+    }
+    let time = start.elapsed();
+    end(peer)?;
+    Ok(time)
+}
+
+pub(crate) struct Counter(u64);
+
+impl GenServer for Counter {
+    type Argument = ();
+    type Call = u64;
+    type Reply = u64;
+    type Cast = ();
+
+    fn init((): ()) -> Init<Self> {
+        Init::Started(Counter(0))
+    }
+
+    fn handle_call(&mut self, by: u64, _: ReplyTo) -> CallResult<u64> {
+        self.0 += by;
+        CallResult::Reply(self.0)
+    }
+}
+
+pub(crate) fn calls(count: u32) -> Time {
+    let server: ServerRef<Counter> = gen_server::start_link("counter", &(), &SpawnOptions::default())?;
+    let start = Instant::now();
+    for _ in 0..count {
+        server.call(&1)?;
+    }
+    let time = start.elapsed();
+    server.pid().map_or(Ok(()), end)?;
+    Ok(time)
+}
+
+pub(crate) fn hello(to: Pid) -> Result<(), ExitReason> {
+    Ok(mailbox::send(to, &())?)
+}
+
+/// One after the other: spawned, heard of, and ended.
+pub(crate) fn spawns(count: u32) -> Time {
+    let own = process::self_pid();
+    let start = Instant::now();
+    for _ in 0..count {
+        let spawned = process::spawn("hello", &own, &SpawnOptions::monitor())?;
+        mailbox::receive_message(None);
+        if let Some(monitor) = spawned.monitor {
+            mailbox::wait_for(monitor, None);
+        }
+    }
+    Ok(start.elapsed())
+}
+
+pub(crate) fn pass(next: Pid) -> Result<(), ExitReason> {
+    loop {
+        if let Some(Received::Message(message)) = mailbox::receive(None) {
+            let left: u32 = message.decode()?;
+            mailbox::send(next, &left)?;
+        }
+    }
+}
+
+const RING: u32 = 1_000;
+
+/// Once around a ring for each thousand.
+pub(crate) fn ring(hops: u32) -> Time {
+    let mut members = Vec::new();
+    let mut next = process::self_pid();
+    for _ in 0..RING {
+        next = process::spawn("pass", &next, &SpawnOptions::default())?.pid;
+        members.push(next);
+    }
+    let start = Instant::now();
+    for lap in 0..hops / RING {
+        mailbox::send(next, &lap)?;
+        mailbox::receive(None);
+    }
+    let time = start.elapsed();
+    members.into_iter().try_for_each(end)?;
+    Ok(time)
+}
+
+pub(crate) fn flood((to, count): (Pid, u32)) -> Result<(), ExitReason> {
+    let payload = "x".repeat(64);
+    (0..count).try_for_each(|_| Ok(mailbox::send(to, &payload)?))
+}
+
+/// Two processes send to this one, which has them wait when it can't keep up.
+pub(crate) fn fan_in(count: u32) -> Time {
+    let previous = process::set_flag(Flag::WhenFull(WhenFull::SuspendSender))?;
+    let own = process::self_pid();
+    let start = Instant::now();
+    for _ in 0..2 {
+        process::spawn("flood", &(own, count / 2), &SpawnOptions::default())?;
+    }
+    for _ in 0..count / 2 * 2 {
+        mailbox::receive(None);
+    }
+    let time = start.elapsed();
+    process::set_flag(previous)?;
+    Ok(time)
+}
+
+/// Spawns the rest of the chain, linked, and waits for the end.
+pub(crate) fn chain_link((left, last): (u32, Pid)) -> Result<(), ExitReason> {
+    if left == 0 {
+        mailbox::send(last, &process::self_pid())?;
+    } else {
+        process::spawn("chain", &(left - 1, last), &SpawnOptions::link())?;
+    }
+    loop {
+        mailbox::receive(None);
+    }
+}
+
+/// A chain of linked processes collapses from one end to the other.
+pub(crate) fn chain(count: u32) -> Time {
+    let own = process::self_pid();
+    let first = process::spawn("chain", &(count - 1, own), &SpawnOptions::monitor())?.pid;
+    let last: Pid = match mailbox::receive(None) {
+        Some(Received::Message(message)) => message.decode()?,
+        Some(Received::Down { reason, .. }) => return Err(reason),
+        other => return Err(ExitReason::error(&format!("{other:?}"))),
+    };
+    let monitor = process::monitor(last)?;
+    let start = Instant::now();
+    process::exit_process(first, ExitReason::error("collapse"))?;
+    mailbox::wait_for(monitor, None);
+    let time = start.elapsed();
+    // The first one's DOWN.
+    mailbox::receive(None);
+    Ok(time)
+}
+
+/// Started and cancelled.
+pub(crate) fn timers(count: u32) -> Time {
+    let own = process::self_pid();
+    let start = Instant::now();
+    for _ in 0..count {
+        timer::cancel(timer::start(Duration::from_secs(60), own, &())?);
+    }
+    Ok(start.elapsed())
+}
+
+/// Started all together, to run out at once, and received.
+pub(crate) fn expiries(count: u32) -> Time {
+    let own = process::self_pid();
+    let start = Instant::now();
+    for _ in 0..count {
+        timer::start(Duration::ZERO, own, &())?;
+    }
+    for _ in 0..count {
+        mailbox::receive(None);
+    }
+    Ok(start.elapsed())
+}
