@@ -241,7 +241,7 @@ pub enum WhenFull {
 /// What is known about a process. None if it has ended.
 ///
 /// # Errors
-/// [`Error::Denied`]: another process, without the right to signal it.
+/// [`Error::Denied`] (another process, without the right to signal it), [`Error::Limit`] (larger than a message)
 pub fn info(pid: Pid) -> Result<Option<ProcessInfo>, Error> {
     let Some(values) = info_items(pid, ProcessInfo::ITEMS)? else { return Ok(None) };
     let names = ProcessInfo::ITEMS.iter().copied().map(Term::from);
@@ -256,7 +256,7 @@ pub fn info(pid: Pid) -> Result<Option<ProcessInfo>, Error> {
 /// `process.info` lists them. None if the process has ended.
 ///
 /// # Errors
-/// [`Error::Denied`], [`Error::BadArgument`] (an unknown item)
+/// [`Error::Denied`], [`Error::BadArgument`] (an unknown item), [`Error::Limit`] (larger than a message)
 pub fn info_items(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error> {
     sys::info(pid, items)
 }

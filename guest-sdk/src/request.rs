@@ -93,6 +93,7 @@ impl Request {
     ///
     /// # Errors
     /// What was received, if it is something else.
+    #[expect(clippy::result_large_err, reason = "what was received goes back to its receiver")]
     pub fn check<A: DeserializeOwned>(self, received: Received) -> Result<Result<A, CallError>, Received> {
         match &received {
             Received::Reply { reference, .. } | Received::Down { reference, .. } if *reference == self.0 => {
@@ -221,6 +222,7 @@ impl<L> Collection<L> {
     ///
     /// # Errors
     /// What was received, if it is something else.
+    #[expect(clippy::result_large_err, reason = "what was received goes back to its receiver")]
     pub fn check<A: DeserializeOwned>(&mut self, received: Received) -> Result<NextResponse<L, A>, Received> {
         match &received {
             Received::Reply { reference, .. } | Received::Down { reference, .. }

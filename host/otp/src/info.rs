@@ -1,5 +1,6 @@
 //! What can be asked about a process (`process_info`, rules P65 to P69).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use regrow_term::Term;
@@ -8,6 +9,7 @@ use crate::exit_reason::ExitReason;
 use crate::pid::{Destination, Pid};
 use crate::process::{Identity, MailboxCounters, Process, Waiting};
 use crate::received::Received;
+use crate::runtime::Inner;
 use crate::scheduler::Status;
 
 /// A snapshot of a process, under OTP's item names.
@@ -141,49 +143,59 @@ impl InfoItem {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, item)| *item)
     }
 
-    /// Its value.
-    pub(crate) fn of(self, info: &ProcessInfo, process: &Process) -> Term {
-        let pids = |pids: &[Pid]| Term::List(pids.iter().map(|pid| pid.to_term()).collect());
-        let text = |text: &Option<String>| text.clone().map_or(Term::Null, Term::Text);
+    /// Its value. Nothing is looked at that the item does not need.
+    pub(crate) fn of(self, process: &Process, inner: &Inner) -> Term {
+        let pids = |pids: &mut dyn Iterator<Item = Pid>| Term::List(pids.map(Pid::to_term).collect());
+        let text = |text: Option<String>| text.map_or(Term::Null, Term::Text);
+        let pid = |pid: Option<Pid>| pid.map_or(Term::Null, Pid::to_term);
         match self {
-            Self::Status => Term::from(info.status.name()),
-            Self::MessageQueueLen => Term::from(info.message_queue_len as u64),
+            Self::RegisteredName => return text(inner.registry.name_of(process.pid)),
+            Self::WaitCycle => {
+                let cycle = inner.find_cycle(process.pid).unwrap_or_default();
+                return pids(&mut cycle.into_iter().map(|(pid, _)| pid));
+            }
+            Self::MailboxRefused => return refused_term(process.inbox.lock().counters),
+            _ => {}
+        }
+        let (identity, meter, state) = (&process.identity, &process.meter, process.state.lock());
+        match self {
+            Self::Status if state.exiting.is_some() => Term::from(Status::Exiting.name()),
+            Self::Status => Term::from(process.schedule.status().name()),
+            Self::MessageQueueLen => Term::from(state.mailbox.len() as u64),
             Self::Messages => {
-                let state = process.state.lock();
                 Term::List(state.mailbox.iter().take(SHOWN_MESSAGES).map(message_term).collect())
             }
-            Self::Links => pids(&info.links),
-            Self::Monitors => Term::List(info.monitors.iter().map(destination_term).collect()),
-            Self::MonitoredBy => pids(&info.monitored_by),
-            Self::RegisteredName => text(&info.registered_name),
-            Self::TrapExit => Term::Bool(info.trap_exit),
-            Self::Label => text(&info.label),
+            Self::Links => pids(&mut state.links.iter()),
+            Self::Monitors => {
+                let objects = state.monitors.iter_held().map(|(_, held)| destination_term(&held.object));
+                Term::List(objects.collect())
+            }
+            Self::MonitoredBy => pids(&mut state.monitors.iter_by_others().map(|(pid, _)| pid)),
+            Self::TrapExit => Term::Bool(state.trap_exit),
+            Self::Label => text(state.label.clone()),
             Self::Dictionary => Term::Map(Vec::new()),
-            Self::Memory => Term::from(info.memory_bytes),
-            Self::Reductions => Term::from(info.reductions),
+            Self::Memory => Term::from(meter.memory_bytes.load(Ordering::Relaxed)),
+            Self::Reductions => Term::from(meter.reductions.load(Ordering::Relaxed)),
             Self::InitialCall => {
-                let word = |word: &Option<std::sync::Arc<str>>| {
-                    word.as_deref().map_or(Term::Null, |word| Term::Text(word.to_owned()))
-                };
-                Term::List(vec![word(&info.identity.component), word(&info.identity.entry)])
+                let word = |word: &Option<Arc<str>>| text(word.as_deref().map(str::to_owned));
+                Term::List(vec![word(&identity.component), word(&identity.entry)])
             }
             Self::CurrentFunction => {
-                info.waiting.as_ref().map_or(Term::Null, |waiting| Term::from(waiting.function()))
+                text(state.waiting.as_ref().map(|waiting| waiting.function().to_owned()))
             }
-            Self::Parent => info.identity.parent.map_or(Term::Null, Pid::to_term),
-            Self::GroupLeader => Term::Null,
-            Self::WaitsFor => {
-                let waits_for = info.waiting.as_ref().and_then(Waiting::on_process);
-                waits_for.map_or(Term::Null, |(pid, _)| pid.to_term())
-            }
-            Self::WaitCycle => pids(&info.wait_cycle),
-            Self::MailboxRefused => map([
-                ("rejected", Term::from(info.mailbox.rejected)),
-                ("dropped", Term::from(info.mailbox.dropped)),
-                ("suspended", Term::from(info.mailbox.suspended)),
-            ]),
+            Self::Parent => pid(identity.parent),
+            Self::WaitsFor => pid(state.waiting.as_ref().and_then(Waiting::on_process).map(|(pid, _)| pid)),
+            Self::GroupLeader | Self::RegisteredName | Self::WaitCycle | Self::MailboxRefused => Term::Null,
         }
     }
+}
+
+fn refused_term(counters: MailboxCounters) -> Term {
+    map([
+        ("rejected", Term::from(counters.rejected)),
+        ("dropped", Term::from(counters.dropped)),
+        ("suspended", Term::from(counters.suspended)),
+    ])
 }
 
 fn map<const N: usize>(fields: [(&str, Term); N]) -> Term {

@@ -171,14 +171,25 @@ impl Mailbox {
         self.remove(sequence)
     }
 
-    /// Removes the first entry that answers one of `references`.
-    pub(crate) fn take_any_answer(&mut self, references: &BTreeSet<Reference>) -> Option<Received> {
-        let first = if self.answers.len() < references.len() {
-            let answers = self.answers.iter().filter(|(reference, _)| references.contains(reference));
-            answers.map(|(_, sequence)| *sequence).min()
+    /// Removes the first entry that answers one of `references`, which are in order. Entries before `searched` are
+    /// known not to; it moves to the end if there is none.
+    pub(crate) fn take_any_answer(
+        &mut self,
+        references: &[Reference],
+        searched: &mut u64,
+    ) -> Option<Received> {
+        let new = self.next_sequence.saturating_sub(*searched);
+        let first = if new < references.len() as u64 {
+            let entries = self.entries.range(self.index_from(*searched)..);
+            let answers = |entry: &&Entry| {
+                let reference = entry.received.as_ref().and_then(Received::answers);
+                reference.is_some_and(|reference| references.binary_search(&reference).is_ok())
+            };
+            entries.into_iter().find(answers).map(|entry| entry.sequence)
         } else {
             references.iter().filter_map(|reference| self.first_answer(*reference)).min()
         };
+        *searched = self.next_sequence;
         self.remove(first?)
     }
 

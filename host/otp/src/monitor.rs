@@ -43,21 +43,35 @@ impl Held {
     pub(crate) fn of(pid: Pid) -> Self {
         Self { target: Some(pid), object: Destination::Pid(pid), role: Role::Monitor, tag: None }
     }
+
+    fn tag_len(&self) -> u64 {
+        self.tag.as_ref().map_or(0, Bytes::len) as u64
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct Monitors {
     held: BTreeMap<Reference, Held>,
+    /// Bytes of all their tags.
+    tag_bytes: u64,
     by_others: BTreeSet<(Pid, Reference)>,
 }
 
 impl Monitors {
     pub(crate) fn hold(&mut self, reference: Reference, held: Held) {
+        self.tag_bytes += held.tag_len();
         self.held.insert(reference, held);
     }
 
     pub(crate) fn release(&mut self, reference: Reference) -> Option<Held> {
-        self.held.remove(&reference)
+        let held = self.held.remove(&reference)?;
+        self.tag_bytes -= held.tag_len();
+        Some(held)
+    }
+
+    /// Bytes of the tags of all monitors.
+    pub(crate) fn tag_bytes(&self) -> u64 {
+        self.tag_bytes
     }
 
     pub(crate) fn held(&self, reference: Reference) -> Option<&Held> {

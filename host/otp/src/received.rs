@@ -148,7 +148,10 @@ impl Received {
     pub(crate) fn weight(&self) -> u64 {
         let bytes = match self {
             // Another process chose the reason: how long it is must not decide how many fit.
-            Self::Down { reason, .. } | Self::Exit { reason, .. } => reason.weight().min(MAX_REASON_CHARGE),
+            Self::Down { reason, tag, .. } => {
+                reason.weight().min(MAX_REASON_CHARGE) + tag.as_ref().map_or(0, Bytes::len)
+            }
+            Self::Exit { reason, .. } => reason.weight().min(MAX_REASON_CHARGE),
             _ => self.payload_len(),
         };
         bytes as u64

@@ -10,8 +10,9 @@ use regrow_term::Term;
 
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
-use crate::exit_reason::ExitReason;
+use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::info::{InfoItem, ProcessInfo};
+use crate::limits::check;
 use crate::pid::{Pid, Reference};
 use crate::process::{Effects, Patience, Process, PushError, refuse};
 use crate::random::RandomSource;
@@ -119,14 +120,28 @@ impl Runtime {
 
     /// The values of some items of `process_info`, in the order in which they are asked for (rule P65). None if the
     /// process has ended.
-    pub fn process_info_items(&self, pid: Pid, items: &[InfoItem]) -> Option<Vec<Term>> {
-        let process = self.inner.table.get(pid)?;
-        self.inner.settle(&process);
-        let info = self.inner.info(&process);
-        if info.exiting.is_some() {
-            return None;
+    ///
+    /// # Errors
+    /// [`LimitExceeded`], if the values take more than `max_bytes` together.
+    pub fn process_info_items(
+        &self,
+        pid: Pid,
+        items: &[InfoItem],
+        max_bytes: u64,
+    ) -> Result<Option<Vec<Term>>, LimitExceeded> {
+        let Some(process) = self.inner.table.get(pid) else { return Ok(None) };
+        if self.inner.is_exiting(&process) {
+            return Ok(None);
         }
-        Some(items.iter().map(|item| item.of(&info, &process)).collect())
+        let mut values = Vec::with_capacity(items.len());
+        let mut bytes = 0;
+        for item in items {
+            let value = item.of(&process, &self.inner);
+            bytes += value.weight() as u64;
+            check(LimitKind::MessageBytes, max_bytes, bytes)?;
+            values.push(value);
+        }
+        Ok(Some(values))
     }
 
     /// The live processes, in the order of their slots.

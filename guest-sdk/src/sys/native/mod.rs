@@ -152,7 +152,9 @@ pub(crate) fn info(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error>
         otp::InfoItem::from_name(name).ok_or_else(unknown)
     };
     let items = items.iter().map(item).collect::<Result<Vec<_>, _>>()?;
-    Ok(current().context.runtime().process_info_items(pid.into(), &items))
+    let max_bytes = otp::Limits::default().message_bytes;
+    let values = current().context.runtime().process_info_items(pid.into(), &items, max_bytes);
+    values.map_err(|limit| Error::Limit(limit.into()))
 }
 
 pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
@@ -223,7 +225,7 @@ pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Optio
 pub(crate) fn wait_for_any(references: &[Reference], timeout: Option<Duration>) -> Option<Received> {
     let context = current().context;
     let references = references.iter().map(|reference| otp::Reference(reference.0)).collect();
-    block_on(context.receive_any_answer(&references, timeout)).map(Into::into)
+    block_on(context.receive_any_answer(references, timeout)).map(Into::into)
 }
 
 pub(crate) fn abandon(request: Reference) -> Option<Received> {

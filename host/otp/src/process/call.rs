@@ -1,7 +1,6 @@
 //! Calls and requests: a message that asks for an answer, under a reference that is a monitor of the server and an
 //! alias for its reply (`gen:call`, `gen_server:send_request`).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use crate::clock::Instant;
 use crate::monitor::Role;
 use crate::pid::{Destination, Reference, ReplyTo};
-use crate::process::{CallError, Context, SendError, Waiting};
+use crate::process::{CallError, Context, SendError, State, Waiting};
 use crate::received::{MessageKind, Received};
 
 impl Context {
@@ -67,12 +66,15 @@ impl Context {
     /// Waits for the first answer to one of several references (rule G42). None after `timeout`.
     pub async fn receive_any_answer(
         &self,
-        references: &BTreeSet<Reference>,
+        mut references: Vec<Reference>,
         timeout: Option<Duration>,
     ) -> Option<Received> {
+        references.sort_unstable();
         let deadline = self.deadline(timeout);
         let waiting = Waiting::AnyAnswer { deadline };
-        let received = self.wait(waiting, |state| state.mailbox.take_any_answer(references)).await;
+        let mut searched = 0;
+        let take = |state: &mut State| state.mailbox.take_any_answer(&references, &mut searched);
+        let received = self.wait(waiting, take).await;
         self.note(received)
     }
 

@@ -70,7 +70,7 @@ impl Context {
         self.monitor_with(object, MonitorOptions::default())
     }
 
-    /// Monitors a process (`monitor/3`).
+    /// Monitors a process (`monitor/3`). The tags of all monitors together are limited as the mailbox's bytes are.
     ///
     /// # Errors
     /// [`LimitExceeded`]
@@ -79,8 +79,6 @@ impl Context {
         object: Destination,
         options: MonitorOptions,
     ) -> Result<Reference, LimitExceeded> {
-        let tag_bytes = options.tag.as_ref().map_or(0, Bytes::len) as u64;
-        check(LimitKind::MessageBytes, self.process().limits.message_bytes, tag_bytes)?;
         let target = self.runtime().inner.resolve(&object);
         let role = options.alias.map_or(Role::Monitor, Role::Alias);
         self.hold_monitor(target, object, role, options.tag)
@@ -102,6 +100,9 @@ impl Context {
         {
             let mut state = self.process().state.lock();
             self.check_monitors(state.monitor_slots() + 1)?;
+            // A tag will come to the mailbox: all of them together must fit there.
+            let tag_bytes = state.monitors.tag_bytes() + tag.as_ref().map_or(0, Bytes::len) as u64;
+            check(LimitKind::MailboxBytes, self.process().limits.mailbox_bytes, tag_bytes)?;
             state.monitors.hold(reference, Held { target, object, role, tag });
         }
         match target {

@@ -240,3 +240,24 @@ fn messages_to_a_dead_alias_take_no_room() {
         context.exit_process(receiver, ExitReason::Kill);
     });
 }
+
+#[test]
+fn the_tags_of_all_monitors_must_fit_into_the_mailbox() {
+    check(&["2 fit", "room again"], |context, trace| async move {
+        let parent = context.pid();
+        let limits = Limits { mailbox_bytes: 1000, ..Limits::default() };
+        child(&context, SpawnOptions { limits, ..Default::default() }, move |context| async move {
+            let monitor = || {
+                let options = MonitorOptions { tag: Some(Bytes::from(vec![0; 400])), alias: None };
+                context.monitor_with(parent.into(), options)
+            };
+            let monitors: Vec<_> = (0..9).filter_map(|_| monitor().ok()).collect();
+            send(&context, parent, &format!("{} fit", monitors.len()));
+            context.demonitor(monitors[0], false);
+            send(&context, parent, if monitor().is_ok() { "room again" } else { "no room" });
+            ExitReason::Normal
+        });
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+    });
+}

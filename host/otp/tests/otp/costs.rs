@@ -154,3 +154,25 @@ fn a_selective_receive_does_not_look_twice() {
         context.receive_matching(None, wanted).await;
     });
 }
+
+/// Answers to any of many requests, one at a time: what has been looked at is not looked at again.
+#[test]
+fn g42_waiting_for_any_of_many_answers_looks_only_at_what_is_new() {
+    stays_linear(2_000, |context, n| async move {
+        let own = context.pid();
+        let mut requests = Vec::new();
+        for _ in 0..n {
+            requests.push(context.monitor(own.into()).unwrap());
+        }
+        let last = context.start_timer(std::time::Duration::from_secs(1), own.into(), Bytes::new()).unwrap();
+        requests.push(last);
+        child(&context, Default::default(), move |context| async move {
+            for _ in 0..n {
+                send(&context, own, "other");
+                context.yield_now().await;
+            }
+            ExitReason::Normal
+        });
+        assert_eq!(context.receive_any_answer(requests, None).await.unwrap().answers(), Some(last));
+    });
+}

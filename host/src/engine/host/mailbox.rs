@@ -116,7 +116,7 @@ impl Host for GuestState {
         // Each is looked up, at every wake.
         let context = self.charge(references.len() * size_of::<u64>() * 8).await?;
         let references = references.into_iter().map(Reference).collect();
-        let received = context.receive_any_answer(&references, milliseconds(timeout_ms)).await;
+        let received = context.receive_any_answer(references, milliseconds(timeout_ms)).await;
         self.deliver(received).await
     }
 

@@ -242,7 +242,12 @@ impl Host for GuestState {
         if let Err(error) = self.may_signal(pid)? {
             return Ok(Err(error));
         }
-        let Some(values) = context.runtime().process_info_items(pid, &known) else { return Ok(Ok(None)) };
+        let max_bytes = self.owner()?.limits.process.message_bytes;
+        let values = match context.runtime().process_info_items(pid, &known, max_bytes) {
+            Ok(Some(values)) => values,
+            Ok(None) => return Ok(Ok(None)),
+            Err(limit) => return Ok(Err(limit.into())),
+        };
         let encoded = values.iter().map(|value| encode(value).unwrap_or_default()).collect::<Vec<_>>();
         self.charge(encoded.iter().map(Vec::len).sum()).await?;
         Ok(Ok(Some(encoded)))

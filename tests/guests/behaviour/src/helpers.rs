@@ -92,6 +92,12 @@ pub fn slow_echo(_: ()) -> Result<(), ExitReason> {
     }
 }
 
+pub fn bad_string(_: ()) {
+    // Safe Rust can't do this: a guest in another language can.
+    let bad = unsafe { std::str::from_utf8_unchecked(std::hint::black_box(&[0xff, 0xfe])) };
+    regrow_sdk::registry::whereis(bad);
+}
+
 pub fn reply_twice(_: ()) -> Result<(), ExitReason> {
     loop {
         let Some(from) = mailbox::receive_message(None).and_then(|message| message.reply_to()) else {

@@ -79,6 +79,8 @@ regrow_sdk::component! {
     "helper-echo" => process helper::echo,
     /// Helper: sends everything back, after a while.
     "helper-slow-echo" => process helper::slow_echo,
+    /// Helper: hands the host a string that is none.
+    "helper-bad-string" => process helper::bad_string,
     /// Helper: answers a call twice.
     "helper-reply-twice" => process helper::reply_twice,
     /// Helper: sends 1, 2 and 3 through an alias.

@@ -102,6 +102,7 @@ pub fn payloads(_: ()) {
 pub fn absurd_arguments(_: ()) {
     absurd_timeouts_and_names();
     unknown_references();
+    bad_encodings();
     misused_cursor();
     let own = process::self_pid();
     let huge_name = "n".repeat(1 << 20);
@@ -199,4 +200,26 @@ fn misused_cursor() {
     assert!(raw::scan_next().is_none(), "its time has passed");
     assert!(!raw::take(), "the walk is over");
     assert_eq!(mailbox::receive(NOW), None);
+}
+
+/// By the bindings: the SDK encodes properly.
+fn bad_encodings() {
+    use regrow_sdk::sys::bindings::regrow::otp::types as raw_types;
+    use regrow_sdk::sys::bindings::regrow::otp::{mailbox as raw, process as raw_process};
+    // Messages are opaque to the host.
+    let own = raw_process::self_();
+    raw::send(&raw_types::Destination::Pid(own), raw::SendKind::Info, &[0xff, 0x00]).unwrap();
+    let Some(Received::Message(message)) = mailbox::receive(NOW) else { panic!("it arrives") };
+    assert_eq!(message.payload, [0xff, 0x00]);
+    assert!(message.decode::<u32>().is_err());
+    // Reasons are terms: what is none, is bytes.
+    process::trap_exit(true);
+    raw_process::exit_process(own, &raw_types::ExitReason::Other(vec![0xff, 0x00])).unwrap();
+    let Some(Received::Exit { reason, .. }) = mailbox::receive(NOW) else { panic!("it arrives") };
+    assert_eq!(reason, ExitReason::Other(regrow_sdk::Term::Bytes(vec![0xff, 0x00])));
+    process::trap_exit(false);
+    // A string that is not UTF-8 never reaches the host: a trap is the answer.
+    let spawned = process::spawn("helper-bad-string", &(), &SpawnOptions::monitor()).unwrap();
+    let down = mailbox::wait_for(spawned.monitor.unwrap(), None);
+    assert!(matches!(down, Some(Received::Down { reason: ExitReason::Trap(_), .. })), "{down:?}");
 }
