@@ -241,7 +241,8 @@ pub enum WhenFull {
 /// What is known about a process. None if it has ended.
 ///
 /// # Errors
-/// [`Error::Denied`] (another process, without the right to signal it), [`Error::Limit`] (larger than a message)
+/// [`Error::Denied`] (a process of another component that does not descend from this one), [`Error::Limit`] (lists of more
+/// than 10,000 entries together)
 pub fn info(pid: Pid) -> Result<Option<ProcessInfo>, Error> {
     let Some(values) = info_items(pid, ProcessInfo::ITEMS)? else { return Ok(None) };
     let names = ProcessInfo::ITEMS.iter().copied().map(Term::from);
@@ -256,7 +257,7 @@ pub fn info(pid: Pid) -> Result<Option<ProcessInfo>, Error> {
 /// `process.info` lists them. None if the process has ended.
 ///
 /// # Errors
-/// [`Error::Denied`], [`Error::BadArgument`] (an unknown item), [`Error::Limit`] (larger than a message)
+/// [`Error::Denied`], [`Error::BadArgument`] (an unknown item), [`Error::Limit`] (lists of more than 10,000 entries together)
 pub fn info_items(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error> {
     sys::info(pid, items)
 }

@@ -61,7 +61,8 @@ impl From<Request> for Reference {
     }
 }
 
-/// Sends a request and does not wait for its answer.
+/// Sends a request and does not wait for its answer. For room in the server's mailbox it waits as
+/// [`mailbox::send`](crate::mailbox::send) does.
 ///
 /// # Errors
 /// [`Error::Full`], [`Error::Limit`], [`Error::BadArgument`] (the process itself)
@@ -155,6 +156,8 @@ pub enum NextResponse<L, A> {
     },
     /// None came in time.
     Timeout,
+    /// The host refuses to wait for so many at once.
+    Refused(Error),
     /// There is no request to wait for.
     NoRequest,
 }
@@ -200,8 +203,9 @@ impl<L> Collection<L> {
         }
         let references: Vec<Reference> = self.labels.keys().copied().collect();
         match sys::wait_for_any(&references, timeout) {
-            Some(received) => self.response(received),
-            None => NextResponse::Timeout,
+            Ok(Some(received)) => self.response(received),
+            Ok(None) => NextResponse::Timeout,
+            Err(error) => NextResponse::Refused(error),
         }
     }
 

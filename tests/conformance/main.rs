@@ -4,6 +4,7 @@
 mod recorded;
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,12 @@ use regrow_tests::{Trace, play_by_guests, play_natively};
 
 /// Orders of turns in which native processes play each recorded scenario.
 const SEEDS: u64 = 4;
+
+/// Guests play scenarios in real time: nothing else is to take theirs.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// All recorded scenarios.
 fn recorded() -> Vec<Scenario> {
@@ -23,7 +30,7 @@ fn recorded() -> Vec<Scenario> {
     recorded::files().into_iter().flat_map(of_file).collect()
 }
 
-/// Fails with the scenario and the two traces side by side, if they differ.
+/// Fails with the two traces, if they differ.
 fn compare(scenario: &Scenario, expected: &Trace, observed: &Trace, by: &str) {
     if expected == observed {
         return;
@@ -32,12 +39,26 @@ fn compare(scenario: &Scenario, expected: &Trace, observed: &Trace, by: &str) {
     panic!("{by} observe something else.\nexpected:\n{}\nobserved:\n{}", show(expected), show(observed));
 }
 
+#[rustfmt::skip]
+const OPERATIONS: [&str; 32] = [
+    "spawn", "spawn_link", "spawn_monitor", "spawn_exit", "trap_exit", "link", "unlink", "monitor", "demonitor",
+    "demonitor_flush", "exit", "return", "exit2", "send", "receive", "wait", "wait_after", "register", "unregister",
+    "whereis", "start_timer", "send_after", "cancel", "read", "alias", "alias_reply", "unalias", "send_alias",
+    "is_alive", "info", "call", "reply",
+];
+
 #[test]
 fn there_are_at_least_2000_recorded_scenarios() {
     let scenarios = recorded();
     assert!(scenarios.len() >= 2_100, "{} scenarios", scenarios.len());
     let lines: usize = scenarios.iter().flat_map(|scenario| &scenario.trace).map(Vec::len).sum();
     assert!(lines > 10 * scenarios.len(), "they observe something: {lines} lines");
+    let steps: Vec<String> =
+        scenarios.iter().flat_map(|scenario| &scenario.steps).map(ToString::to_string).collect();
+    for operation in OPERATIONS {
+        let count = steps.iter().filter(|step| step.split(' ').nth(1) == Some(operation)).count();
+        assert!(count >= 100, "{operation} is done {count} times");
+    }
     for scenario in &scenarios {
         assert_eq!(scenario.trace.len(), scenario.steps.len());
     }
@@ -62,6 +83,7 @@ fn native_processes_observe_what_the_beam_observed() {
 
 #[test]
 fn guests_observe_what_the_beam_observed() {
+    let _alone = alone();
     let scenarios = recorded();
     for (scenario, observed) in scenarios.iter().zip(play_by_guests(&scenarios)) {
         compare(scenario, &scenario.trace, &observed, "guests");
@@ -81,6 +103,7 @@ fn setting(name: &str) -> Option<u64> {
 /// Scenarios that nobody has recorded, under several schedulers, against the model.
 #[test]
 fn native_processes_observe_what_the_model_predicts() {
+    let _alone = alone();
     let first = setting("REGROW_SOAK_SEED").unwrap_or(FIRST_SEED);
     let duration = setting("REGROW_SOAK_SECONDS").map_or(SOAK, Duration::from_secs);
     let start = Instant::now();

@@ -1,6 +1,7 @@
 //! Guests that mean harm, each beside a victim that goes on answering; afterwards the host has its memory back.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,6 +97,34 @@ fn host_calls_that_copy_much_cost_their_neighbours_no_more() {
 }
 
 #[test]
+fn long_answers_about_processes_cost_their_neighbours_no_more() {
+    spinning("info-storm");
+}
+
+#[test]
+fn waiting_for_very_many_answers_costs_ones_neighbours_no_more() {
+    spinning("reference-storm");
+}
+
+/// Timers outlive their creators (P61), but not any number of them.
+#[test]
+fn children_that_leave_timers_behind_do_not_fill_the_host() {
+    const CHILDREN: usize = 12;
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (node, victim) = start("timer-bomb");
+    let before = resident_bytes();
+    let ended = AtomicUsize::new(0);
+    node.await_ended(|child| {
+        let of_bomb = child.identity.entry.as_deref() == Some("timer-bomb-child");
+        of_bomb && ended.fetch_add(1, Ordering::Relaxed) + 1 == CHILDREN
+    });
+    victim_answers(&node, victim);
+    // Each child leaves 60 MiB, a component may leave 64, and one is at work.
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 400 << 20, "the host has grown by {} MiB", grown >> 20);
+}
+
+#[test]
 fn unbounded_recursion_ends_in_a_trap_of_its_own() {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     memory_returns(|| {
@@ -126,7 +155,19 @@ fn a_memory_bomb_ends_at_its_limit() {
 
 #[test]
 fn every_attack_has_a_test() {
-    let tested = ["endless-loop", "endless-calls", "long-names", "recursion", "memory-bomb", "victim"];
+    let tested = [
+        "endless-loop",
+        "endless-calls",
+        "long-names",
+        "recursion",
+        "memory-bomb",
+        "timer-bomb",
+        "timer-bomb-child",
+        "info-storm",
+        "reference-storm",
+        "endless-wait",
+        "victim",
+    ];
     let bytes = std::fs::read(Guest::Hostile.file()).unwrap();
     let component = block_on(engine().load("hostile", &bytes)).unwrap();
     let entries: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();

@@ -1,5 +1,6 @@
 //! What can be asked about a process (`process_info`, rules P65 to P69).
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -143,7 +144,19 @@ impl InfoItem {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, item)| *item)
     }
 
-    /// Its value. Nothing is looked at that the item does not need.
+    /// How many entries its list has, if it is one.
+    pub(crate) fn entries(self, process: &Process) -> usize {
+        let state = process.state.lock();
+        match self {
+            Self::Messages => state.mailbox.len().min(SHOWN_MESSAGES),
+            Self::Links => state.links.len(),
+            Self::Monitors => state.monitors.held_len(),
+            Self::MonitoredBy => state.monitors.by_others_len(),
+            _ => 0,
+        }
+    }
+
+    /// Its value. Nothing is looked at that the item does not need, and terms are made without the process's lock.
     pub(crate) fn of(self, process: &Process, inner: &Inner) -> Term {
         let pids = |pids: &mut dyn Iterator<Item = Pid>| Term::List(pids.map(Pid::to_term).collect());
         let text = |text: Option<String>| text.map_or(Term::Null, Term::Text);
@@ -163,14 +176,26 @@ impl InfoItem {
             Self::Status => Term::from(process.schedule.status().name()),
             Self::MessageQueueLen => Term::from(state.mailbox.len() as u64),
             Self::Messages => {
-                Term::List(state.mailbox.iter().take(SHOWN_MESSAGES).map(message_term).collect())
+                let messages: Vec<_> = state.mailbox.iter().take(SHOWN_MESSAGES).cloned().collect();
+                drop(state);
+                Term::List(messages.iter().map(message_term).collect())
             }
-            Self::Links => pids(&mut state.links.iter()),
+            Self::Links => {
+                let links: Vec<_> = state.links.iter().collect();
+                drop(state);
+                pids(&mut links.into_iter())
+            }
             Self::Monitors => {
-                let objects = state.monitors.iter_held().map(|(_, held)| destination_term(&held.object));
-                Term::List(objects.collect())
+                let objects: Vec<_> =
+                    state.monitors.iter_held().map(|(_, held)| held.object.clone()).collect();
+                drop(state);
+                Term::List(objects.iter().map(destination_term).collect())
             }
-            Self::MonitoredBy => pids(&mut state.monitors.iter_by_others().map(|(pid, _)| pid)),
+            Self::MonitoredBy => {
+                let watchers: Vec<_> = state.monitors.iter_by_others().map(|(pid, _)| pid).collect();
+                drop(state);
+                pids(&mut watchers.into_iter())
+            }
             Self::TrapExit => Term::Bool(state.trap_exit),
             Self::Label => text(state.label.clone()),
             Self::Dictionary => Term::Map(Vec::new()),
@@ -189,6 +214,23 @@ impl InfoItem {
         }
     }
 }
+
+/// Items whose lists are longer, together, than may be asked for at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InfoTooLarge {
+    /// How many entries may be asked for.
+    pub allowed: usize,
+    /// How many there are.
+    pub requested: usize,
+}
+
+impl fmt::Display for InfoTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the lists have {} entries together, and may have {}", self.requested, self.allowed)
+    }
+}
+
+impl std::error::Error for InfoTooLarge {}
 
 fn refused_term(counters: MailboxCounters) -> Term {
     map([

@@ -1,8 +1,9 @@
 //! The mailbox: what has arrived and has not been received, and the cursor of a selective receive.
 //!
 //! Entries keep the order of their arrival and carry sequence numbers. One that is taken out of the middle leaves
-//! a hole, so that removing costs the same wherever it happens; holes are swept out when there are as many as
-//! entries. What answers a reference is found by an index, however long the queue is (rule P53).
+//! a hole, so that removing costs the same wherever it happens. A hole knows how far the holes behind it go, so that a
+//! scan jumps over them, and they are swept out when there are as many as entries. What answers a reference is found
+//! by an index, however long the queue is (rule P53).
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,8 +13,26 @@ use crate::received::{Received, SystemKind, SystemMessage};
 
 struct Entry {
     sequence: u64,
-    /// None once it has been taken.
-    received: Option<Received>,
+    content: Content,
+}
+
+enum Content {
+    Received {
+        received: Received,
+        /// Whether another process did it, without the receiver's having asked for it.
+        foreign: bool,
+    },
+    /// It has been taken; up to the entry with this sequence number, those behind it have, too.
+    Hole { until: u64 },
+}
+
+impl Entry {
+    fn received(&self) -> Option<&Received> {
+        match &self.content {
+            Content::Received { received, .. } => Some(received),
+            Content::Hole { .. } => None,
+        }
+    }
 }
 
 /// What the host made and the process has not received, by the slots that it still takes: messages are counted by
@@ -27,6 +46,9 @@ pub(crate) struct Backlog {
     /// Timers, and answers about timers.
     pub(crate) timers: u64,
     pub(crate) bytes: u64,
+    /// What others did: apart, so that it takes no slot of what the process asked for.
+    pub(crate) foreign: u64,
+    pub(crate) foreign_bytes: u64,
 }
 
 impl Backlog {
@@ -44,15 +66,21 @@ impl Backlog {
         }
     }
 
-    fn add(&mut self, received: &Received) {
-        if let Some(slot) = self.slot(received) {
+    fn add(&mut self, received: &Received, foreign: bool) {
+        if foreign {
+            self.foreign += 1;
+            self.foreign_bytes += received.weight();
+        } else if let Some(slot) = self.slot(received) {
             *slot += 1;
             self.bytes += received.weight();
         }
     }
 
-    fn remove(&mut self, received: &Received) {
-        if let Some(slot) = self.slot(received) {
+    fn remove(&mut self, received: &Received, foreign: bool) {
+        if foreign {
+            self.foreign -= 1;
+            self.foreign_bytes -= received.weight();
+        } else if let Some(slot) = self.slot(received) {
             *slot -= 1;
             self.bytes -= received.weight();
         }
@@ -97,13 +125,23 @@ impl Mailbox {
         self.steps
     }
 
+    /// Appends a message, or what the process asked for.
     pub(crate) fn push(&mut self, received: Received) {
-        self.signals.add(&received);
+        self.append(received, false);
+    }
+
+    /// Appends what another process did.
+    pub(crate) fn push_foreign(&mut self, received: Received) {
+        self.append(received, true);
+    }
+
+    fn append(&mut self, received: Received, foreign: bool) {
+        self.signals.add(&received, foreign);
         let sequence = self.next_sequence;
         if let Some(reference) = received.answers() {
             self.answers.insert((reference, sequence));
         }
-        self.entries.push_back(Entry { sequence, received: Some(received) });
+        self.entries.push_back(Entry { sequence, content: Content::Received { received, foreign } });
         self.next_sequence += 1;
         self.len += 1;
         self.steps += 1;
@@ -111,7 +149,7 @@ impl Mailbox {
 
     /// What waits, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Received> {
-        self.entries.iter().filter_map(|entry| entry.received.as_ref())
+        self.entries.iter().filter_map(Entry::received)
     }
 
     /// Removes the oldest entry.
@@ -134,16 +172,28 @@ impl Mailbox {
 
     /// The next entry that the scan has not looked at; the cursor moves past it.
     pub(crate) fn scan_next(&mut self) -> Option<&Received> {
-        let first = self.index_from(self.cursor);
-        let mut looked_at = 0;
-        let found = self.entries.range(first..).find(|entry| {
-            looked_at += 1;
-            entry.received.is_some()
-        });
-        self.steps += looked_at;
+        let index = self.next_index(self.index_from(self.cursor));
+        let found = self.entries.get(index);
         self.cursor = found.map_or(self.next_sequence, |entry| entry.sequence + 1);
         self.current = found.map(|entry| entry.sequence);
-        found?.received.as_ref()
+        found?.received()
+    }
+
+    /// The first entry from `index` on that is no hole. The hole at `index` learns how far it goes.
+    fn next_index(&mut self, index: usize) -> usize {
+        let mut next = index;
+        while let Some(entry) = self.entries.get(next) {
+            self.steps += 1;
+            match entry.content {
+                Content::Received { .. } => break,
+                Content::Hole { until } => next = self.index_from(until).max(next + 1),
+            }
+        }
+        let reached = self.entries.get(next).map_or(self.next_sequence, |entry| entry.sequence);
+        if let Some(Entry { content: Content::Hole { until }, .. }) = self.entries.get_mut(index) {
+            *until = reached;
+        }
+        next
     }
 
     /// Removes the entry that the scan looked at last, and ends the scan.
@@ -159,15 +209,18 @@ impl Mailbox {
         self.remove(sequence)
     }
 
-    /// Removes the first entry that answers `reference`, if it `matches`.
+    /// Removes the first entry that answers `reference` and `matches`.
     pub(crate) fn take_answer_if(
         &mut self,
         reference: Reference,
         matches: impl Fn(&Received) -> bool,
     ) -> Option<Received> {
-        let sequence = self.first_answer(reference)?;
-        let entry = self.entries.get(self.index_from(sequence))?;
-        entry.received.as_ref().filter(|received| matches(received))?;
+        let mut answers = self.answers.range((reference, 0)..=(reference, u64::MAX));
+        let found = answers.find(|(_, sequence)| {
+            let entry = self.entries.get(self.index_from(*sequence));
+            entry.and_then(Entry::received).is_some_and(&matches)
+        });
+        let (_, sequence) = *found?;
         self.remove(sequence)
     }
 
@@ -182,7 +235,7 @@ impl Mailbox {
         let first = if new < references.len() as u64 {
             let entries = self.entries.range(self.index_from(*searched)..);
             let answers = |entry: &&Entry| {
-                let reference = entry.received.as_ref().and_then(Received::answers);
+                let reference = entry.received().and_then(Received::answers);
                 reference.is_some_and(|reference| references.binary_search(&reference).is_ok())
             };
             entries.into_iter().find(answers).map(|entry| entry.sequence)
@@ -203,7 +256,7 @@ impl Mailbox {
         let mut looked_at = 0;
         let found = self.entries.iter().find(|entry| {
             looked_at += 1;
-            entry.received.as_ref().is_some_and(&mut matches)
+            entry.received().is_some_and(&mut matches)
         });
         let sequence = found.map(|entry| entry.sequence);
         self.steps += looked_at;
@@ -217,26 +270,29 @@ impl Mailbox {
     fn remove(&mut self, sequence: u64) -> Option<Received> {
         let index = self.index_from(sequence);
         let entry = self.entries.get_mut(index).filter(|entry| entry.sequence == sequence)?;
-        let received = entry.received.take()?;
+        let hole = Content::Hole { until: sequence + 1 };
+        let Content::Received { received, foreign } = std::mem::replace(&mut entry.content, hole) else {
+            return None;
+        };
         self.len -= 1;
         self.steps += 1;
         if let Some(reference) = received.answers() {
             self.answers.remove(&(reference, sequence));
         }
-        self.signals.remove(&received);
+        self.signals.remove(&received, foreign);
         self.sweep();
         Some(received)
     }
 
     /// Removes the holes at the front, and all of them when they are many.
     fn sweep(&mut self) {
-        while self.entries.front().is_some_and(|entry| entry.received.is_none()) {
+        while self.entries.front().is_some_and(|entry| entry.received().is_none()) {
             self.entries.pop_front();
             self.steps += 1;
         }
         if self.entries.len() > 2 * self.len + MIN_HOLES {
             self.steps += self.entries.len() as u64;
-            self.entries.retain(|entry| entry.received.is_some());
+            self.entries.retain(|entry| entry.received().is_some());
         }
     }
 }

@@ -98,6 +98,11 @@ impl Monitors {
         self.by_others.remove(&(from, reference));
     }
 
+    /// How many monitors others hold on the process.
+    pub(crate) fn by_others_len(&self) -> usize {
+        self.by_others.len()
+    }
+
     /// One entry per monitor (rule P68).
     pub(crate) fn iter_by_others(&self) -> impl Iterator<Item = (Pid, Reference)> + '_ {
         self.by_others.iter().copied()

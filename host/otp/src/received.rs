@@ -144,6 +144,15 @@ impl Received {
         }
     }
 
+    /// Roughly what of it is copied when it is received, in bytes: the payload, the reason, the tag.
+    pub fn copied_len(&self) -> usize {
+        match self {
+            Self::Down { reason, tag, .. } => reason.weight() + tag.as_ref().map_or(0, Bytes::len),
+            Self::Exit { reason, .. } => reason.weight(),
+            _ => self.payload_len(),
+        }
+    }
+
     /// What this takes of memory beside its entry, in bytes.
     pub(crate) fn weight(&self) -> u64 {
         let bytes = match self {

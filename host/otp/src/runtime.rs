@@ -10,9 +10,8 @@ use regrow_term::Term;
 
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
-use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
-use crate::info::{InfoItem, ProcessInfo};
-use crate::limits::check;
+use crate::exit_reason::ExitReason;
+use crate::info::{InfoItem, InfoTooLarge, ProcessInfo};
 use crate::pid::{Pid, Reference};
 use crate::process::{Effects, Patience, Process, PushError, refuse};
 use crate::random::RandomSource;
@@ -25,6 +24,9 @@ use crate::timer::{Due, Load, Timer, Timers};
 
 /// The host itself, where a pid is asked for and no process did it.
 pub const HOST: Pid = Pid { node: 0, slot: 0, incarnation: 0, nonce: 0 };
+
+/// How the reason begins of a process whose native body panicked.
+pub(crate) const HOST_PANIC: &str = "panic in the host";
 
 /// What surrounds each poll of a process: the context of an I/O reactor, say.
 pub trait Surroundings: Send + Sync {
@@ -122,26 +124,22 @@ impl Runtime {
     /// process has ended.
     ///
     /// # Errors
-    /// [`LimitExceeded`], if the values take more than `max_bytes` together.
+    /// [`InfoTooLarge`], if their lists have more than `max_entries` entries together.
     pub fn process_info_items(
         &self,
         pid: Pid,
         items: &[InfoItem],
-        max_bytes: u64,
-    ) -> Result<Option<Vec<Term>>, LimitExceeded> {
+        max_entries: usize,
+    ) -> Result<Option<Vec<Term>>, InfoTooLarge> {
         let Some(process) = self.inner.table.get(pid) else { return Ok(None) };
         if self.inner.is_exiting(&process) {
             return Ok(None);
         }
-        let mut values = Vec::with_capacity(items.len());
-        let mut bytes = 0;
-        for item in items {
-            let value = item.of(&process, &self.inner);
-            bytes += value.weight() as u64;
-            check(LimitKind::MessageBytes, max_bytes, bytes)?;
-            values.push(value);
+        let entries = items.iter().map(|item| item.entries(&process)).sum();
+        if entries > max_entries {
+            return Err(InfoTooLarge { allowed: max_entries, requested: entries });
         }
-        Ok(Some(values))
+        Ok(Some(items.iter().map(|item| item.of(&process, &self.inner)).collect()))
     }
 
     /// The live processes, in the order of their slots.
@@ -221,7 +219,7 @@ impl Runtime {
         match result {
             Ok(()) => polled,
             Err(panic) => {
-                let text = format!("panic in the host: {}", panic_text(panic.as_ref()));
+                let text = format!("{HOST_PANIC}: {}", panic_text(panic.as_ref()));
                 Poll::Ready(ExitReason::error(text))
             }
         }
@@ -323,8 +321,8 @@ impl Inner {
             Load::Message { message, reserved: true } => self.send(to, Signal::DelayedMessage(message)),
             Load::Message { message, reserved: false } => {
                 let Some(process) = self.table.get(to) else { return };
-                let pushed = process.push(Signal::Message(message), Patience::None);
-                if let Err(PushError::Full(_) | PushError::Dropped) = pushed {
+                let pushed = process.push(Signal::Message(message), Patience::Unheard);
+                if let Err(PushError::Dropped) = pushed {
                     self.emit(Event::Refused { from: timer.creator, to, dropped: true });
                 }
             }

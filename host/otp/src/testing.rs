@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::{Event, EventSink};
-use crate::runtime::Runtime;
+use crate::pid::Pid;
+use crate::received::Received;
+use crate::runtime::{HOST_PANIC, Runtime};
 use crate::simulator::Simulator;
 
 /// Keeps events for a test to look at. Clones share what they keep.
@@ -26,6 +28,41 @@ impl EventSink for EventLog {
 /// How many timers a runtime keeps, those of waiting processes included: none, when nobody is left.
 pub fn running_timers(runtime: &Runtime) -> usize {
     runtime.inner.timers.len()
+}
+
+/// Entries that a process's mailbox has touched in its life.
+pub fn mailbox_steps(runtime: &Runtime, pid: Pid) -> u64 {
+    let process = runtime.inner.table.get(pid);
+    process.map_or(0, |process| process.state.lock().mailbox.steps())
+}
+
+/// What is wrong with the accounts of a runtime's processes: what their mailboxes are charged for is what is there.
+/// For moments when no timer is running that has reserved its room.
+pub fn wrong_accounts(runtime: &Runtime) -> Option<String> {
+    runtime.inner.table.all().into_iter().find_map(|process| {
+        runtime.inner.settle(&process);
+        let charged = process.inbox.lock().charged();
+        let (signals, there) = {
+            let state = process.state.lock();
+            let messages = state.mailbox.iter().filter_map(|received| match received {
+                Received::Message(message) => Some(message.payload.len() as u64),
+                _ => None,
+            });
+            let there = messages.fold((0, 0), |(count, bytes), len| (count + 1, bytes + len));
+            (state.mailbox.signals().count() + state.mailbox.signals().foreign, there)
+        };
+        let all = process.state.lock().mailbox.len() as u64;
+        let wrong = charged != there || signals + there.0 != all;
+        wrong.then(|| format!("{}: charged {charged:?}, there {there:?} and {signals} of {all}", process.pid))
+    })
+}
+
+/// The first process that ended with a panic of host code: in a test, an assertion that failed inside a process.
+pub fn first_panic(events: &[Event]) -> Option<String> {
+    events.iter().find_map(|event| match event {
+        Event::Exited(exited) => Some(exited.reason.to_string()).filter(|reason| reason.contains(HOST_PANIC)),
+        _ => None,
+    })
 }
 
 /// A simulator that forgets its events.

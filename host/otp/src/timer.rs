@@ -1,11 +1,13 @@
 //! Timers: what is to happen at a point in time, ordered by that point.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
 use crate::clock::Instant;
+use crate::limits::Limits;
 use crate::pid::{Destination, Pid, Reference};
 use crate::received::Message;
 use crate::sync::Mutex;
@@ -15,8 +17,21 @@ use crate::sync::Mutex;
 pub(crate) struct Timer {
     pub(crate) destination: Destination,
     pub(crate) load: Load,
-    /// Who started it, and is charged for it.
+    /// Who started it, and is charged for it while it lives.
     pub(crate) creator: Pid,
+    /// Who is charged when the creator has ended: the component that it ran.
+    pub(crate) orphan_of: Option<Component>,
+}
+
+/// The component of a guest; none for native processes.
+pub(crate) type Component = Option<Arc<str>>;
+
+/// What the timers of a component's ended processes take: they outlive their creators (rule P61), but there can't be
+/// any number of them.
+#[derive(Clone, Copy, Default)]
+struct Orphans {
+    count: u64,
+    bytes: u64,
 }
 
 /// What a timer delivers.
@@ -38,6 +53,7 @@ impl Load {
 }
 
 /// What has become due.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment")]
 pub(crate) enum Due {
     Wake(Pid),
     Deliver(Reference, Timer),
@@ -57,6 +73,9 @@ struct Entries {
     by_time: BTreeMap<Key, Entry>,
     timers: HashMap<Reference, (Key, Timer)>,
     by_destination: BTreeSet<(Pid, Reference)>,
+    /// Those that may outlive their creator.
+    by_creator: BTreeSet<(Pid, Reference)>,
+    orphans: HashMap<Component, Orphans>,
     next_sequence: u64,
 }
 
@@ -94,6 +113,9 @@ impl Timers {
         let key = entries.insert(deadline, Entry::Deliver(reference));
         if let Destination::Pid(pid) = timer.destination {
             entries.by_destination.insert((pid, reference));
+        }
+        if timer.destination != Destination::Pid(timer.creator) {
+            entries.by_creator.insert((timer.creator, reference));
         }
         entries.timers.insert(reference, (key, timer));
         self.note_earliest(&entries);
@@ -133,6 +155,27 @@ impl Timers {
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.lock().by_time.len()
+    }
+
+    /// The creator of timers has ended. What they take is its component's, up to the limits of a process; those beyond
+    /// are removed.
+    pub(crate) fn orphan(&self, creator: Pid, component: &Component, limits: &Limits) {
+        let mut entries = self.entries.lock();
+        let (first, last) = ((creator, Reference(0)), (creator, Reference(u64::MAX)));
+        let references: Vec<_> = entries.by_creator.range(first..=last).map(|(_, r)| *r).collect();
+        for reference in references {
+            let Entries { timers, orphans, .. } = &mut *entries;
+            let Some((_, timer)) = timers.get_mut(&reference) else { continue };
+            let charged = orphans.entry(component.clone()).or_default();
+            let bytes = charged.bytes + timer.load.payload().len() as u64;
+            if charged.count < limits.timers && bytes <= limits.mailbox_bytes {
+                *charged = Orphans { count: charged.count + 1, bytes };
+                timer.orphan_of = Some(component.clone());
+            } else if let Some((key, _)) = entries.remove_timer(reference) {
+                entries.by_time.remove(&key);
+            }
+        }
+        self.note_earliest(&entries);
     }
 
     /// When the next entry is due.
@@ -180,6 +223,16 @@ impl Entries {
         let (key, timer) = self.timers.remove(&reference)?;
         if let Destination::Pid(pid) = timer.destination {
             self.by_destination.remove(&(pid, reference));
+        }
+        self.by_creator.remove(&(timer.creator, reference));
+        if let Some(component) = &timer.orphan_of
+            && let Some(charged) = self.orphans.get_mut(component)
+        {
+            charged.count -= 1;
+            charged.bytes -= timer.load.payload().len() as u64;
+            if charged.count == 0 {
+                self.orphans.remove(component);
+            }
         }
         Some((key, timer))
     }

@@ -113,9 +113,8 @@ observe(Raw, D0) ->
     D1 = lists:foldl(fun bind_report/2, D, Raw),
     lists:foldl(fun observe_one/2, {[], D1}, Raw).
 
-bind_report({report, From, {spawned, Child}}, D) ->
+bind_report({report, _, {spawned, Child}}, D) ->
     {_, [_, Name | _]} = maps:get(doing, D),
-    _ = From,
     bind(Name, Child, D);
 bind_report({report, _, {alias, Ref}}, #{aliases := As} = D) ->
     {_, Op} = maps:get(doing, D),

@@ -114,7 +114,7 @@ pub fn play_by_guests(scenarios: &[Scenario]) -> Vec<Trace> {
     let (timed, quick): (Vec<usize>, Vec<usize>) =
         (0..scenarios.len()).partition(|index| is_timed(&scenarios[*index]));
     let mut traces: BTreeMap<usize, Trace> = BTreeMap::new();
-    for indices in timed.chunks(64).chain(quick.chunks(32)) {
+    for indices in timed.chunks(16).chain(quick.chunks(32)) {
         let playing: Vec<_> = indices
             .iter()
             .map(|index| {

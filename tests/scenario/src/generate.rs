@@ -6,6 +6,7 @@ use crate::{Model, ROOT, Scenario, Step};
 /// How long timers of scenarios run, and how much time passes at a time: enough that the steps between the two are
 /// done before, on any machine.
 const TIMER_MS: u64 = 1_000;
+const PATIENCE_MS: u64 = 1_500;
 const ADVANCE_MS: u64 = 2_000;
 const NEVER_MS: u64 = 3_600_000;
 
@@ -134,6 +135,9 @@ impl Generator {
             }
             return Some(Step::Advance(ADVANCE_MS));
         }
+        if let Some(step) = self.follow_up() {
+            return Some(step);
+        }
         // What has arrived is looked at, most of the time.
         let op = if self.model.waiting(&actor) > 0 && self.random.below(3) == 0 {
             Op::Receive {
@@ -141,6 +145,34 @@ impl Generator {
             }
         } else {
             self.op(&actor)?
+        };
+        Some(Step::Do { actor, op })
+    }
+
+    /// Now and then, something that follows from what was done before: by chance alone the right process would hardly
+    /// ever do it.
+    fn follow_up(&mut self) -> Option<Step> {
+        let (choice, free) =
+            (self.random.below(10), self.model.free().map(str::to_owned).collect::<Vec<_>>());
+        let made_by_free = |labels: &[(String, String)]| -> Vec<(String, String)> {
+            labels.iter().filter(|(_, maker)| free.contains(maker)).cloned().collect()
+        };
+        let (actor, op) = match choice {
+            0 | 1 => {
+                let owing: Vec<String> =
+                    free.iter().filter(|process| self.model.owes_reply(process)).cloned().collect();
+                (self.random.of(&owing)?, Op::Reply { text: self.text() })
+            }
+            2 => {
+                let (timer, maker) = self.random.of(&made_by_free(&self.timers))?;
+                let cancel = self.random.below(2) == 0;
+                (maker, if cancel { Op::Cancel { timer } } else { Op::Read { timer } })
+            }
+            3 => {
+                let (alias, maker) = self.random.of(&made_by_free(&self.aliases))?;
+                (maker, Op::Unalias { alias })
+            }
+            _ => return None,
         };
         Some(Step::Do { actor, op })
     }
@@ -153,7 +185,7 @@ impl Generator {
     fn prelude(&mut self) -> Option<Step> {
         let actor = self.actor()?;
         let op = match self.random.below(4) {
-            0 => Op::TrapExit { on: true },
+            0 if self.random.below(2) == 0 => Op::TrapExit { on: true },
             _ if self.processes.len() < MAX_PROCESSES => self.spawn(&actor),
             _ => Op::Link { process: self.process()? },
         };
@@ -213,10 +245,10 @@ impl Generator {
             return Some(self.spawn(actor));
         }
         Some(match choice {
-            ..22 => Op::TrapExit { on: self.random.below(3) > 0 },
-            22..32 => Op::Link { process: self.process()? },
-            32..36 => Op::Unlink { process: self.process()? },
-            36..46 => Op::Monitor {
+            ..16 => Op::TrapExit { on: self.random.below(3) > 0 },
+            16..25 => Op::Link { process: self.process()? },
+            25..28 => Op::Unlink { process: self.process()? },
+            28..37 => Op::Monitor {
                 target: self.target()?,
                 monitor: self.label("m", self.monitors.len()),
                 mode: match self.random.below(8) {
@@ -227,27 +259,41 @@ impl Generator {
                     _ => MonitorMode::Plain,
                 },
             },
-            46..48 => Op::Demonitor { monitor: self.own(|g| &g.monitors, actor)? },
-            48..51 => Op::DemonitorFlush { monitor: self.own(|g| &g.monitors, actor)? },
+            37..40 => Op::Demonitor { monitor: self.own(|g| &g.monitors, actor)? },
+            40..43 => Op::DemonitorFlush { monitor: self.own(|g| &g.monitors, actor)? },
             // The root has its fate in the others' hands: without it less happens.
-            51..54 if actor == ROOT => Op::Receive { pattern: self.pattern(actor) },
-            51..53 => Op::Exit { reason: self.reason() },
-            53 => Op::Return,
-            54..62 => Op::Exit2 { process: self.process()?, reason: self.reason() },
-            62..70 => Op::Send { target: self.target()?, text: self.text() },
-            70..78 => Op::Receive { pattern: self.pattern(actor) },
-            78..80 => Op::Wait { pattern: self.pattern(actor) },
-            80..83 => Op::Register { name: self.name(), process: self.process()? },
-            83 => Op::Unregister { name: self.name() },
-            84 => Op::Whereis { name: self.name() },
-            85..88 => self.timer(actor)?,
-            88..91 => self.alias(actor)?,
-            91 => Op::IsAlive { process: self.process()? },
-            92..96 => Op::Info { process: self.process()?, item: self.item() },
-            96..98 => Op::Call { target: self.target()?, text: self.text(), ms: None },
+            43..46 if actor == ROOT => Op::Receive { pattern: self.pattern(actor) },
+            43..45 => Op::Exit { reason: self.reason() },
+            45 => Op::Return,
+            46..53 => Op::Exit2 { process: self.process()?, reason: self.reason() },
+            53..59 => Op::Send { target: self.target()?, text: self.text() },
+            59..65 => Op::Receive { pattern: self.pattern(actor) },
+            65..67 => Op::Wait { pattern: self.pattern(actor) },
+            67 => Op::WaitAfter { ms: self.patience(), pattern: self.pattern(actor) },
+            68..71 => Op::Register { name: self.name(), process: self.process()? },
+            71 => Op::Unregister { name: self.name() },
+            72 => Op::Whereis { name: self.name() },
+            73..79 => self.timer(actor)?,
+            79..86 => self.alias(actor)?,
+            86 => Op::IsAlive { process: self.process()? },
+            87..91 => Op::Info { process: self.process()?, item: self.item() },
+            91..94 => {
+                let ms = (self.random.below(3) == 0).then(|| self.patience());
+                Op::Call { target: self.target()?, text: self.text(), ms }
+            }
             _ if self.model.owes_reply(actor) => Op::Reply { text: self.text() },
             _ => Op::Receive { pattern: Pattern::Call },
         })
+    }
+
+    /// How long something is waited for: longer than timers run, so that the two never come at once.
+    fn patience(&self) -> u64 {
+        if self.timed && !self.advanced { PATIENCE_MS } else { NEVER_MS }
+    }
+
+    /// How long a timer runs.
+    fn ms(&self) -> u64 {
+        if self.timed && !self.advanced { TIMER_MS } else { NEVER_MS }
     }
 
     fn item(&mut self) -> Item {
@@ -265,22 +311,22 @@ impl Generator {
     fn spawn(&mut self, actor: &str) -> Op {
         let process = ["a", "b", "c", "d"][self.processes.len() - 1].to_owned();
         let monitor = self.label("m", self.monitors.len());
-        match self.random.below(4) {
+        match self.random.below(5) {
             0 => Op::Spawn { process },
             1 => Op::SpawnMonitor { process, monitor },
-            2 if self.model.traps(actor) && self.random.below(2) == 0 => {
-                Op::SpawnExit { process, monitor, reason: "normal".to_owned() }
-            }
+            // Of one that traps it would see two things at once.
+            2 if !self.model.traps(actor) => Op::SpawnExit { process, monitor, reason: "normal".to_owned() },
             _ => Op::SpawnLink { process },
         }
     }
 
     fn timer(&mut self, actor: &str) -> Option<Op> {
-        let ms = if self.timed && !self.advanced { TIMER_MS } else { NEVER_MS };
-        Some(match self.random.below(4) {
-            0 => Op::Cancel { timer: self.own(|g| &g.timers, actor)? },
-            1 => Op::Read { timer: self.own(|g| &g.timers, actor)? },
-            2 => {
+        let ms = self.ms();
+        let own = self.own(|g| &g.timers, actor);
+        Some(match (self.random.below(4), own) {
+            (0, Some(timer)) => Op::Cancel { timer },
+            (1, Some(timer)) => Op::Read { timer },
+            (2, _) => {
                 let timer = self.label("x", self.timers.len());
                 Op::StartTimer { timer, ms, target: self.target()?, text: self.text() }
             }
@@ -292,14 +338,13 @@ impl Generator {
     }
 
     fn alias(&mut self, actor: &str) -> Option<Op> {
-        Some(match self.random.below(5) {
-            0 => Op::Alias { alias: self.label("l", self.aliases.len()) },
-            1 => Op::AliasReply { alias: self.label("l", self.aliases.len()) },
-            2 => Op::Unalias { alias: self.own(|g| &g.aliases, actor)? },
-            _ => {
-                let all: Vec<String> = self.aliases.iter().map(|(label, _)| label.clone()).collect();
-                Op::SendAlias { alias: self.random.of(&all)?, text: self.text() }
-            }
+        let all: Vec<String> = self.aliases.iter().map(|(label, _)| label.clone()).collect();
+        let (own, any) = (self.own(|g| &g.aliases, actor), self.random.of(&all));
+        Some(match (self.random.below(6), own, any) {
+            (0, Some(alias), _) => Op::Unalias { alias },
+            (1.., _, Some(alias)) if self.random.below(4) > 0 => Op::SendAlias { alias, text: self.text() },
+            (..4, ..) => Op::Alias { alias: self.label("l", self.aliases.len()) },
+            _ => Op::AliasReply { alias: self.label("l", self.aliases.len()) },
         })
     }
 }

@@ -138,7 +138,9 @@ macro_rules! ops {
         impl Op {
             /// The operation that some words stand for.
             pub(crate) fn from_words(words: &[&str]) -> Result<Self, String> {
-                let (name, mut rest) = words.split_first().ok_or("a step without an operation")?;
+                let (name, rest) = words.split_first().ok_or("a step without an operation")?;
+                #[allow(unused_mut)]
+                let mut rest = rest;
                 let op = match *name {
                     $($name => Self::$op $({ $($field: ops!(@parse $kind, rest)),+ })?,)+
                     other => return Err(format!("there is no operation {other:?}")),
@@ -146,8 +148,6 @@ macro_rules! ops {
                 if !rest.is_empty() {
                     return Err(format!("{:?} is too much", rest.join(" ")));
                 }
-                rest = &[];
-                let _ = rest;
                 Ok(op)
             }
         }

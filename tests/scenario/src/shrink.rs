@@ -1,6 +1,6 @@
 //! Making a scenario that fails smaller.
 
-use crate::{Op, Pattern, Scenario, Step, Target};
+use crate::{Model, Op, Pattern, Scenario, Step, Target};
 
 /// The smallest scenario that can be had by leaving out steps and still `fails`.
 pub fn shrink(scenario: &Scenario, mut fails: impl FnMut(&Scenario) -> bool) -> Scenario {
@@ -12,7 +12,7 @@ pub fn shrink(scenario: &Scenario, mut fails: impl FnMut(&Scenario) -> bool) -> 
             let mut candidate = smallest.clone();
             candidate.steps.drain(start..(start + length).min(candidate.steps.len()));
             candidate.trace.clear();
-            if is_complete(&candidate) && fails(&candidate) {
+            if is_complete(&candidate) && is_certain(&candidate) && fails(&candidate) {
                 smallest = candidate;
             } else {
                 start += length;
@@ -21,6 +21,15 @@ pub fn shrink(scenario: &Scenario, mut fails: impl FnMut(&Scenario) -> bool) -> 
         length = if length == 1 { 0 } else { length.div_ceil(2) };
     }
     smallest
+}
+
+/// Whether every step can be done, and nothing about it is a matter of chance.
+fn is_certain(scenario: &Scenario) -> bool {
+    let mut model = Model::new();
+    scenario.steps.iter().all(|step| {
+        let lines = model.apply(step);
+        !model.is_ambiguous() && !lines.iter().any(|line| line.ends_with(" unavailable"))
+    })
 }
 
 /// Whether everything is made before it is named: processes and aliases by anybody, monitors and timers by the process

@@ -152,9 +152,15 @@ pub(crate) fn info(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error>
         otp::InfoItem::from_name(name).ok_or_else(unknown)
     };
     let items = items.iter().map(item).collect::<Result<Vec<_>, _>>()?;
-    let max_bytes = otp::Limits::default().message_bytes;
-    let values = current().context.runtime().process_info_items(pid.into(), &items, max_bytes);
-    values.map_err(|limit| Error::Limit(limit.into()))
+    const MAX_INFO_ENTRIES: usize = 10_000;
+    let values = current().context.runtime().process_info_items(pid.into(), &items, MAX_INFO_ENTRIES);
+    values.map_err(|too_large| {
+        Error::Limit(crate::LimitExceeded {
+            which: "info_entries".to_owned(),
+            allowed: too_large.allowed as u64,
+            requested: too_large.requested as u64,
+        })
+    })
 }
 
 pub(crate) fn set_label(label: Option<&str>) -> Result<(), Error> {
@@ -222,10 +228,13 @@ pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Optio
     block_on(context.receive_answer(otp::Reference(reference.0), timeout)).map(Into::into)
 }
 
-pub(crate) fn wait_for_any(references: &[Reference], timeout: Option<Duration>) -> Option<Received> {
+pub(crate) fn wait_for_any(
+    references: &[Reference],
+    timeout: Option<Duration>,
+) -> Result<Option<Received>, Error> {
     let context = current().context;
     let references = references.iter().map(|reference| otp::Reference(reference.0)).collect();
-    block_on(context.receive_any_answer(references, timeout)).map(Into::into)
+    Ok(block_on(context.receive_any_answer(references, timeout)).map(Into::into))
 }
 
 pub(crate) fn abandon(request: Reference) -> Option<Received> {

@@ -176,9 +176,12 @@ pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Optio
     mailbox::wait_for(reference.0, milliseconds(timeout)).map(Into::into)
 }
 
-pub(crate) fn wait_for_any(references: &[Reference], timeout: Option<Duration>) -> Option<Received> {
+pub(crate) fn wait_for_any(
+    references: &[Reference],
+    timeout: Option<Duration>,
+) -> Result<Option<Received>, Error> {
     let references: Vec<u64> = references.iter().map(|reference| reference.0).collect();
-    mailbox::wait_for_any(&references, milliseconds(timeout)).map(Into::into)
+    Ok(mailbox::wait_for_any(&references, milliseconds(timeout))?.map(Into::into))
 }
 
 pub(crate) fn abandon(request: Reference) -> Option<Received> {

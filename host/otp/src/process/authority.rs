@@ -5,7 +5,7 @@ use crate::pid::Pid;
 use crate::process::{Context, Process, ProcessKind, SignalError};
 
 impl Context {
-    /// Whether this process may exit, kill, link or look into `pid`: it is itself, runs the same component, or one of
+    /// Whether this process may exit, kill or link `pid`: it is itself, runs the same component, or one of
     /// the two descends from the other through live processes. Host processes may do anything, and no guest
     /// may touch a supervisor.
     ///
@@ -20,6 +20,21 @@ impl Context {
         let same_component = own.identity.component == other.identity.component;
         let related = || self.descends(&other, own.pid) || self.descends(own, pid);
         let allowed = other.identity.kind != ProcessKind::Supervisor && (same_component || related());
+        if allowed { Ok(()) } else { Err(SignalError) }
+    }
+
+    /// Whether this process may look into `pid` (`process_info`): it is itself, runs the same component, or descends
+    /// from it. Not upwards: a parent may be of a component that trusts its children less than they it.
+    ///
+    /// # Errors
+    /// [`SignalError`]
+    pub fn may_inspect(&self, pid: Pid) -> Result<(), SignalError> {
+        let own = self.process();
+        let Some(other) = self.runtime().inner.table.get(pid) else { return Ok(()) };
+        let allowed = own.identity.kind != ProcessKind::Guest
+            || own.pid == pid
+            || own.identity.component == other.identity.component
+            || self.descends(&other, own.pid);
         if allowed { Ok(()) } else { Err(SignalError) }
     }
 

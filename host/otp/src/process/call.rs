@@ -66,12 +66,19 @@ impl Context {
     /// Waits for the first answer to one of several references (rule G42). None after `timeout`.
     pub async fn receive_any_answer(
         &self,
-        mut references: Vec<Reference>,
+        references: Vec<Reference>,
         timeout: Option<Duration>,
     ) -> Option<Received> {
+        let waiting = Waiting::AnyAnswer { deadline: self.deadline(timeout) };
+        self.wait_for_any(waiting, references).await
+    }
+
+    pub(super) async fn wait_for_any(
+        &self,
+        waiting: Waiting,
+        mut references: Vec<Reference>,
+    ) -> Option<Received> {
         references.sort_unstable();
-        let deadline = self.deadline(timeout);
-        let waiting = Waiting::AnyAnswer { deadline };
         let mut searched = 0;
         let take = |state: &mut State| state.mailbox.take_any_answer(&references, &mut searched);
         let received = self.wait(waiting, take).await;
@@ -88,7 +95,9 @@ impl Context {
         if target == Some(self.pid()) {
             return Err(CallError::CallingSelf);
         }
-        let reference = self.hold_monitor(target, to.clone(), Role::Call, None).map_err(CallError::Limit)?;
+        // A name is looked up once (`gen:call`): from here on it is that process.
+        let object = target.map_or_else(|| to.clone(), Destination::Pid);
+        let reference = self.hold_monitor(target, object, Role::Call, None).map_err(CallError::Limit)?;
         let Some(target) = target else { return Ok(reference) };
         let kind = MessageKind::Call(ReplyTo { pid: self.pid(), reference });
         let sent = match self.message(kind, payload, deadline) {

@@ -1,12 +1,12 @@
 //! The inbox: where signals wait until their receiver's next poll, and where the mailbox's bounds are kept.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::limits::{Limits, WhenFull, check};
 use crate::pid::Pid;
 use crate::process::Dropped;
-use crate::received::Received;
+use crate::received::{MessageKind, Received};
 use crate::signal::Signal;
 
 /// How much a mailbox holds at most, and what happens to more.
@@ -38,7 +38,6 @@ pub struct MailboxCounters {
 /// A sender that waits for room.
 struct Waiter {
     pid: Pid,
-    ticket: u64,
     /// How much room it needs.
     bytes: u64,
 }
@@ -50,8 +49,8 @@ pub(crate) struct Inbox {
     bounds: Bounds,
     messages: u64,
     bytes: u64,
-    /// Senders that wait for room, longest first: nobody overtakes them.
-    waiters: VecDeque<Waiter>,
+    /// Senders that wait for room, by their tickets, longest first: nobody overtakes them.
+    waiters: BTreeMap<u64, Waiter>,
     next_ticket: u64,
     pub(crate) counters: MailboxCounters,
     closed: bool,
@@ -74,6 +73,8 @@ pub(crate) enum PushError {
 pub(crate) enum Patience {
     /// It does not wait.
     None,
+    /// It does not wait, and does not hear of it: it may have ended.
+    Unheard,
     /// It waits if it has to.
     Wait,
     /// It has waited.
@@ -87,7 +88,7 @@ impl Inbox {
             bounds,
             messages: 0,
             bytes: 0,
-            waiters: VecDeque::new(),
+            waiters: BTreeMap::new(),
             next_ticket: 1,
             counters: MailboxCounters::default(),
             closed: false,
@@ -105,8 +106,9 @@ impl Inbox {
             return Err(PushError::Closed(signal));
         }
         if let Some(message) = signal.message() {
-            let (from, bytes) = (message.from, message.payload.len() as u64);
-            let turn = self.waiters.front().is_none_or(|first| patience == Patience::Waited(first.ticket));
+            let bytes = message.payload.len() as u64;
+            let first = self.waiters.keys().next();
+            let turn = first.is_none_or(|first| patience == Patience::Waited(*first));
             match self.room_for(bytes) {
                 Ok(()) if turn || self.bounds.when_full != WhenFull::SuspendSender => {
                     if let Patience::Waited(ticket) = patience {
@@ -115,7 +117,7 @@ impl Inbox {
                     self.messages += 1;
                     self.bytes += bytes;
                 }
-                checked => return Err(self.refuse(signal, from, bytes, checked.err(), patience)),
+                checked => return Err(self.refuse(signal, checked.err(), patience)),
             }
         }
         self.signals.push_back(signal);
@@ -130,14 +132,7 @@ impl Inbox {
         ))
     }
 
-    fn refuse(
-        &mut self,
-        signal: Signal,
-        from: Pid,
-        bytes: u64,
-        limit: Option<LimitExceeded>,
-        patience: Patience,
-    ) -> PushError {
+    fn refuse(&mut self, signal: Signal, limit: Option<LimitExceeded>, patience: Patience) -> PushError {
         // Others wait: for this sender it is as full as for them.
         let full = || LimitExceeded {
             limit: LimitKind::MailboxMessages,
@@ -145,10 +140,18 @@ impl Inbox {
             requested: self.bounds.messages.saturating_add(1),
         };
         let limit = limit.unwrap_or_else(full);
+        let Some(message) = signal.message() else { return PushError::Full(limit) };
+        let (pid, bytes) = (message.from, message.payload.len() as u64);
+        // Somebody waits for the answer to a call: it is not dropped without a word.
+        let is_call = matches!(message.kind, MessageKind::Call(_));
         // What does not even fit into an empty mailbox would wait for ever.
         let may_fit = bytes <= self.bounds.bytes && self.bounds.messages > 0;
         match (self.bounds.when_full, patience) {
-            (WhenFull::DropNewest, _) => {
+            (_, Patience::Unheard) => {
+                self.counters.dropped += 1;
+                PushError::Dropped
+            }
+            (WhenFull::DropNewest, _) if !is_call => {
                 self.counters.dropped += 1;
                 PushError::Dropped
             }
@@ -159,7 +162,7 @@ impl Inbox {
                 self.counters.suspended += 1;
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
-                self.waiters.push_back(Waiter { pid: from, ticket, bytes });
+                self.waiters.insert(ticket, Waiter { pid, bytes });
                 PushError::Suspended(signal, ticket)
             }
             _ => {
@@ -169,7 +172,12 @@ impl Inbox {
         }
     }
 
-    /// Takes room for a message that will come later.
+    /// Messages and bytes that take room now.
+    pub(crate) fn charged(&self) -> (u64, u64) {
+        (self.messages, self.bytes)
+    }
+
+    /// Takes room for a message that will come later. Whoever takes it must give it back.
     pub(crate) fn reserve(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
         self.room_for(bytes)?;
         self.messages += 1;
@@ -177,7 +185,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// Gives back room; who has waited longest for it.
+    /// Gives back room; who has waited longest for it, and must be woken.
+    #[must_use]
     pub(crate) fn release(&mut self, messages: u64, bytes: u64) -> Option<Pid> {
         self.messages = self.messages.saturating_sub(messages);
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -199,28 +208,34 @@ impl Inbox {
 
     /// Who has waited longest for room, if there may be some.
     pub(crate) fn next_waiter(&self) -> Option<Pid> {
-        let first = self.waiters.front()?;
+        let (_, first) = self.waiters.first_key_value()?;
         self.room_for(first.bytes).is_ok().then_some(first.pid)
     }
 
     /// A sender gives up its place.
     pub(crate) fn stop_waiting(&mut self, ticket: u64) {
-        self.waiters.retain(|waiter| waiter.ticket != ticket);
+        self.waiters.remove(&ticket);
     }
 
-    /// Whether the sender with that ticket still has no room.
+    /// Whether the sender with that ticket still has no room, even if those before it take theirs.
     pub(crate) fn keeps_waiting(&self, ticket: u64) -> bool {
-        match self.waiters.front() {
-            Some(first) if first.ticket == ticket => self.room_for(first.bytes).is_err(),
-            Some(_) => self.waiters.iter().any(|waiter| waiter.ticket == ticket),
-            None => false,
+        if !self.waiters.contains_key(&ticket) {
+            return false;
         }
+        let (mut messages, mut bytes) = (self.messages, self.bytes);
+        for waiter in self.waiters.range(..=ticket).map(|(_, waiter)| waiter) {
+            messages += 1;
+            bytes = bytes.saturating_add(waiter.bytes);
+        }
+        messages > self.bounds.messages || bytes > self.bounds.bytes
     }
 
     /// Other bounds from now on; what is there stays. Who waits for room must look again.
     pub(crate) fn set_bounds(&mut self, bounds: Bounds) -> Vec<Pid> {
-        self.bounds = bounds;
-        self.waiters.iter().map(|waiter| waiter.pid).collect()
+        if std::mem::replace(&mut self.bounds, bounds) == bounds {
+            return Vec::new();
+        }
+        self.waiters.values().map(|waiter| waiter.pid).collect()
     }
 
     /// Takes what waits, in order. The caller gives the emptied queue back with `recycle`.
@@ -239,7 +254,7 @@ impl Inbox {
     /// Refuses everything from now on; returns what was not applied, and who waited for room.
     pub(crate) fn close(&mut self) -> (VecDeque<Signal>, Vec<Pid>) {
         self.closed = true;
-        let waiters = std::mem::take(&mut self.waiters).into_iter().map(|waiter| waiter.pid).collect();
+        let waiters = std::mem::take(&mut self.waiters).into_values().map(|waiter| waiter.pid).collect();
         (std::mem::take(&mut self.signals), waiters)
     }
 

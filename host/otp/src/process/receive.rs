@@ -37,19 +37,6 @@ impl Context {
         None
     }
 
-    /// Receives the oldest message that `matches`, whatever a selective receive is looking at: for what the host
-    /// does in the middle of one. `matches` must not touch the runtime.
-    pub(crate) async fn receive_first(
-        &self,
-        timeout: Option<Duration>,
-        matches: impl Fn(&Received) -> bool,
-    ) -> Option<Received> {
-        let deadline = self.deadline(timeout);
-        let received =
-            self.wait(Waiting::Message { deadline }, |state| state.mailbox.take_first(&matches)).await;
-        self.note(received)
-    }
-
     /// Starts a selective receive by hand: puts the cursor before the oldest message and fixes the deadline.
     /// Then call [`Context::scan_next`].
     pub fn start_scan(&self, timeout: Option<Duration>) {

@@ -126,15 +126,14 @@ impl Context {
     fn push(&self, to: Pid, signal: Signal, patience: Patience) -> Result<(), Refusal> {
         let inner = &self.runtime().inner;
         let Some(process) = inner.table.get(to) else { return Ok(()) };
-        let (from, pushed) = (self.pid(), process.push(signal, patience));
-        match pushed {
+        match process.push(signal, patience) {
             Ok(()) | Err(PushError::Closed(_)) => Ok(()),
             Err(PushError::Dropped) => {
-                inner.emit(Event::Refused { from, to, dropped: true });
+                self.refused(to, true);
                 Ok(())
             }
             Err(PushError::Full(limit)) => {
-                inner.emit(Event::Refused { from, to, dropped: false });
+                self.refused(to, false);
                 Err(Refusal { error: SendError::Full(limit), back: None })
             }
             Err(PushError::Suspended(signal, ticket)) => {
@@ -142,6 +141,10 @@ impl Context {
                 Err(Refusal { error: SendError::NoRoomInTime, back: Some((place, signal)) })
             }
         }
+    }
+
+    fn refused(&self, to: Pid, dropped: bool) {
+        self.emit(Event::Refused { from: self.pid(), to, dropped });
     }
 
     /// Waits in `place` until the signal finds room, or `deadline` has passed.
@@ -160,8 +163,15 @@ impl Context {
             }
             let Some(again) = signal.take() else { return Poll::Ready(Ok(())) };
             match place.at.push(again, Patience::Waited(place.ticket)) {
-                Ok(()) | Err(PushError::Closed(_) | PushError::Dropped) => Poll::Ready(Ok(())),
-                Err(PushError::Full(limit)) => Poll::Ready(Err(SendError::Full(limit))),
+                Ok(()) | Err(PushError::Closed(_)) => Poll::Ready(Ok(())),
+                Err(PushError::Dropped) => {
+                    self.refused(place.at.pid, true);
+                    Poll::Ready(Ok(()))
+                }
+                Err(PushError::Full(limit)) => {
+                    self.refused(place.at.pid, false);
+                    Poll::Ready(Err(SendError::Full(limit)))
+                }
                 Err(PushError::Suspended(..)) if !wait.goes_on() => Poll::Ready(Err(SendError::NoRoomInTime)),
                 Err(PushError::Suspended(again, _)) => {
                     signal = Some(again);

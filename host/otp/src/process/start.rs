@@ -1,11 +1,10 @@
 //! Starting a process and waiting for word of its start (`proc_lib:start/5`).
 
-use std::future::Future;
 use std::time::Duration;
 
 use crate::exit_reason::ExitReason;
 use crate::pid::{Pid, Reference};
-use crate::process::{Context, SpawnError, SpawnOptions};
+use crate::process::{Context, SpawnError, SpawnOptions, Waiting};
 use crate::received::{InitAck, Received, SystemKind, SystemMessage};
 
 /// What a process that can't run has left to end by itself.
@@ -74,22 +73,20 @@ impl Context {
             self.receive_answer(monitor, None).await;
         }
         self.forget_link(pid, link);
-        self.discard(|received| received.answers() == Some(ack));
+        self.abandon(ack);
         // A linked starter that does not trap exits dies with a child that failed (rule G5).
         self.checkpoint().await;
         Ok(outcome)
     }
 
-    fn first_word(
+    async fn first_word(
         &self,
         ack: Reference,
         monitor: Reference,
         timeout: Option<Duration>,
-    ) -> impl Future<Output = Option<Received>> {
-        self.receive_first(timeout, move |received| {
-            let answers = received.answers();
-            answers == Some(ack) || answers == Some(monitor)
-        })
+    ) -> Option<Received> {
+        let waiting = Waiting::Start { deadline: self.deadline(timeout) };
+        self.wait_for_any(waiting, vec![ack, monitor]).await
     }
 
     fn forget_link(&self, pid: Pid, linked: bool) {

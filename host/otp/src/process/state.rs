@@ -10,6 +10,7 @@ use crate::link::Links;
 use crate::mailbox::Mailbox;
 use crate::monitor::{Held, Monitors, Role};
 use crate::pid::{Destination, Pid, Reference};
+use crate::process::wait::Link;
 use crate::process::{Identity, ProcessKind};
 use crate::received::Received;
 use crate::runtime::HOST;
@@ -37,8 +38,8 @@ pub(crate) struct State {
     pub(crate) last_received: Option<LastReceived>,
     /// Messages that arrived through aliases which were not active any more: their room is free again.
     pub(crate) dropped: Dropped,
-    /// The wait for which this process was last reported as part of a cycle.
-    pub(crate) reported_wait: Option<u64>,
+    /// The waits of the cycle that was last reported, if this process keeps count of it.
+    pub(crate) reported_waits: Option<Vec<Link>>,
     /// Signals that were applied.
     signals: u64,
     bounds: Bounds,
@@ -78,6 +79,11 @@ pub enum Waiting {
         /// When it gives up.
         deadline: Option<Instant>,
     },
+    /// Word of a process that was started.
+    Start {
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
     /// The answer of a process to a call.
     Call {
         /// The call.
@@ -104,6 +110,7 @@ impl Waiting {
             Self::Message { deadline }
             | Self::Answer { deadline, .. }
             | Self::AnyAnswer { deadline }
+            | Self::Start { deadline }
             | Self::Call { deadline, .. }
             | Self::Room { deadline, .. } => *deadline,
         }
@@ -115,6 +122,7 @@ impl Waiting {
             Self::Message { .. } => "mailbox.receive",
             Self::Answer { .. } => "mailbox.wait-for",
             Self::AnyAnswer { .. } => "mailbox.wait-for-any",
+            Self::Start { .. } => "process.start",
             Self::Call { .. } => "mailbox.call",
             Self::Room { .. } => "mailbox.send",
         }
@@ -125,7 +133,7 @@ impl Waiting {
         match self {
             Self::Call { reference, server, .. } => Some((*server, reference.0)),
             Self::Room { at, ticket, .. } => Some((*at, *ticket)),
-            Self::Message { .. } | Self::Answer { .. } | Self::AnyAnswer { .. } => None,
+            Self::Message { .. } | Self::Answer { .. } | Self::AnyAnswer { .. } | Self::Start { .. } => None,
         }
     }
 }
@@ -164,7 +172,7 @@ impl State {
             last_received: None,
             dropped: Dropped::default(),
             signals: 0,
-            reported_wait: None,
+            reported_waits: None,
         }
     }
 
@@ -251,14 +259,14 @@ impl State {
         }
     }
 
-    /// Delivers what another process did: that finds room in half of the space, or is lost. The other half is left
-    /// for what the process asked for, so that nobody can end it by filling its mailbox.
+    /// Delivers what another process did: that finds room in half as much space again, or is lost. It takes nothing
+    /// of what is left for what the process asked for, so that nobody can end it by filling its mailbox.
     fn deliver_if_room(&mut self, received: Received) {
         let waiting = self.mailbox.signals();
-        let fits = waiting.count() < self.bounds.signals / 2
-            && waiting.bytes.saturating_add(received.weight()) <= self.bounds.bytes / 2;
+        let fits = waiting.foreign < self.bounds.signals / 2
+            && waiting.foreign_bytes.saturating_add(received.weight()) <= self.bounds.bytes / 2;
         if fits {
-            self.mailbox.push(received);
+            self.mailbox.push_foreign(received);
         }
     }
 
@@ -315,9 +323,18 @@ impl State {
     /// A reply that nobody waits for any more vanishes (rules P44, G14).
     fn on_reply(&mut self, reference: Reference, payload: bytes::Bytes, effects: &mut Effects) {
         let reply = Received::Reply { reference, payload };
-        if self.monitors.held(reference).is_some_and(|held| held.role == Role::Call) {
+        if let Some(held) = self.monitors.held(reference).filter(|held| held.role == Role::Call) {
+            let object = held.object.clone();
             self.end_monitor(reference, effects);
-            return self.deliver(reply);
+            let bytes = self.mailbox.signals().bytes.saturating_add(reply.weight());
+            return match check(LimitKind::MailboxBytes, self.bounds.bytes, bytes) {
+                Ok(()) => self.deliver(reply),
+                // Another process chose its size: that must not end this one.
+                Err(limit) => {
+                    let reason = ExitReason::Limit(limit);
+                    self.deliver(Received::Down { reference, object, reason, tag: None });
+                }
+            };
         }
         match self.open_alias(reference, effects) {
             Some(AliasMode::Reply) => self.deliver(reply),

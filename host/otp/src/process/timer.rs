@@ -78,7 +78,8 @@ impl Context {
         }
         let started = self.add_timer(due, destination, Load::Message { message, reserved });
         if started.is_err() && reserved {
-            self.process().inbox.lock().release(1, bytes);
+            let waiter = self.process().inbox.lock().release(1, bytes);
+            self.runtime().inner.wake_all(waiter);
         }
         started.map_err(TimerError::Limit)
     }
@@ -90,16 +91,18 @@ impl Context {
         load: Load,
     ) -> Result<Reference, LimitExceeded> {
         let (inner, process) = (&self.runtime().inner, self.process());
-        // What has run out and was not received still takes its slot.
-        let unread = process.state.lock().mailbox.signals().timers;
+        // What has run out and was not received still takes its slot and its room.
+        let unread = process.state.lock().mailbox.signals();
         let running = process.timers_running.fetch_add(1, Ordering::AcqRel) + 1;
-        if let Err(error) = check(LimitKind::Timers, process.limits.timers, running.saturating_add(unread)) {
+        if let Err(error) =
+            check(LimitKind::Timers, process.limits.timers, running.saturating_add(unread.timers))
+        {
             process.timers_running.fetch_sub(1, Ordering::AcqRel);
             return Err(error);
         }
         let len = load.payload().len();
         let bytes = process.timer_bytes.fetch_add(len as u64, Ordering::AcqRel);
-        let (allowed, requested) = (process.limits.mailbox_bytes, bytes + len as u64);
+        let (allowed, requested) = (process.limits.mailbox_bytes, unread.bytes + bytes + len as u64);
         if let Err(error) = check(LimitKind::MailboxBytes, allowed, requested) {
             inner.timer_gone(self.pid(), len);
             return Err(error);
@@ -109,7 +112,7 @@ impl Context {
             Destination::Pid(pid) => Some(pid),
             Destination::Name(_) => None,
         };
-        inner.timers.start(due, reference, Timer { destination, load, creator: self.pid() });
+        inner.timers.start(due, reference, Timer { destination, load, creator: self.pid(), orphan_of: None });
         // Rule P59. Who ends from now on removes the timer himself.
         if target.is_some_and(|pid| inner.table.get(pid).is_none()) {
             self.cancel_timer(reference);

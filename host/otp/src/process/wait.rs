@@ -13,7 +13,7 @@ use crate::timer::Key;
 const MAX_CYCLE: usize = 256;
 
 /// A process in a cycle, and what tells its wait from others.
-type Link = (Pid, u64);
+pub(crate) type Link = (Pid, u64);
 
 /// What a process waits for, from its first disappointment until this is dropped. Sees to it that the process is
 /// polled at its deadline.
@@ -81,10 +81,12 @@ impl Inner {
     /// Reports the cycle of waits that `pid` is in, if it is in one that was not reported.
     fn report_cycle(&self, pid: Pid) {
         let Some(cycle) = self.find_cycle(pid) else { return };
-        // Several may notice at once: the one with the smallest pid keeps count.
-        let Some((first, wait)) = cycle.iter().min().copied() else { return };
+        // Several may notice at once: the one with the smallest pid keeps what was reported last.
+        let Some((first, _)) = cycle.iter().min().copied() else { return };
         let Some(process) = self.table.get(first) else { return };
-        if process.state.lock().reported_wait.replace(wait) == Some(wait) {
+        let mut waits = cycle.clone();
+        waits.sort_unstable();
+        if process.state.lock().reported_waits.replace(waits.clone()) == Some(waits) {
             return;
         }
         let waiters = cycle.into_iter().map(|(pid, _)| self.waiter(pid)).collect();

@@ -2,7 +2,7 @@
 //! large, counted in operations, not in time.
 
 use bytes::Bytes;
-use regrow_otp::testing::EventLog;
+use regrow_otp::testing::{EventLog, first_panic};
 use regrow_otp::{
     Context, Event, ExitReason, Limits, MessageKind, Pid, Received, SignalWork, Simulator, SpawnOptions,
 };
@@ -25,6 +25,7 @@ where
     simulator.runtime().spawn(options, body).unwrap();
     simulator.run();
     assert_eq!(simulator.runtime().process_count(), 0, "nobody is left");
+    assert_eq!(first_panic(&log.events()), None);
     let works = log.events().into_iter().filter_map(|event| match event {
         Event::Exited(exited) => Some(exited.work),
         _ => None,
@@ -174,5 +175,20 @@ fn g42_waiting_for_any_of_many_answers_looks_only_at_what_is_new() {
             ExitReason::Normal
         });
         assert_eq!(context.receive_any_answer(requests, None).await.unwrap().answers(), Some(last));
+    });
+}
+
+#[test]
+fn the_end_of_a_process_with_many_watchers_is_linear() {
+    stays_linear(50_000, |context, n| async move {
+        let target = waiting(&context, trapping());
+        for _ in 0..n {
+            child(&context, Default::default(), move |context| async move {
+                context.await_down(target).await;
+                ExitReason::Normal
+            });
+        }
+        settle(&context).await;
+        context.exit_process(target, oops());
     });
 }

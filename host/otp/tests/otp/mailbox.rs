@@ -282,9 +282,15 @@ fn small() -> Limits {
 }
 
 #[test]
-fn what_is_not_received_keeps_its_slot_and_its_bytes_end_the_process() {
-    let expected =
-        ["monitors is limited to 2, 3 were needed", "room again", "DOWN normal", "DOWN limit(mailbox_bytes)"];
+fn what_is_not_received_keeps_its_slot_and_its_bytes() {
+    let expected = [
+        "monitors is limited to 2, 3 were needed",
+        "room again",
+        "DOWN normal",
+        "mailbox_bytes is limited to 1000, 1200 were needed",
+        "room again",
+        "DOWN normal",
+    ];
     check(&expected, |context, trace| async move {
         let options = SpawnOptions { limits: small(), monitor: true, ..Default::default() };
         let parent = context.pid();
@@ -304,16 +310,24 @@ fn what_is_not_received_keeps_its_slot_and_its_bytes_end_the_process() {
         trace.note(next(&context).await);
         trace.note(down(&context, monitor.unwrap()).await);
         let limits = Limits { timers: 100, ..small() };
+        let options = SpawnOptions { limits, ..options };
         let (_, monitor) = context
-            .spawn(SpawnOptions { limits, ..options }, |context| async move {
-                for _ in 0..100 {
-                    let payload = Bytes::from(vec![0; 400]);
-                    context.start_timer(Duration::ZERO, context.pid().into(), payload).unwrap();
+            .spawn(options, move |context| async move {
+                let own = context.pid();
+                let start = || context.start_timer(Duration::ZERO, own.into(), Bytes::from(vec![0; 400]));
+                for _ in 0..2 {
+                    start().unwrap();
                     settle(&context).await;
                 }
+                send(&context, parent, &start().unwrap_err().to_string());
+                next(&context).await;
+                start().unwrap();
+                send(&context, parent, "room again");
                 ExitReason::Normal
             })
             .unwrap();
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
         trace.note(down(&context, monitor.unwrap()).await);
     });
 }
@@ -392,5 +406,96 @@ fn the_order_to_stop_reaches_a_process_whose_mailbox_is_full_of_signals() {
         let monitor = context.monitor(victim.into()).unwrap();
         context.exit_process(victim, ExitReason::Shutdown);
         trace.note(down(&context, monitor).await);
+    });
+}
+
+/// The size of an answer is another's choice.
+#[test]
+fn an_answer_that_has_no_room_ends_its_call_and_not_the_caller() {
+    check(&["the server ended: limit(mailbox_bytes)", "still there"], |context, trace| async move {
+        let server = child(&context, Default::default(), |context| async move {
+            let Some(Received::Message(message)) = context.receive(None).await else { return oops() };
+            let MessageKind::Call(from) = message.kind else { return oops() };
+            context.reply(from, Bytes::from(vec![0; 2000])).unwrap();
+            ExitReason::Normal
+        });
+        let parent = context.pid();
+        let limits = Limits { mailbox_bytes: 1000, ..Limits::default() };
+        child(&context, SpawnOptions { limits, ..Default::default() }, move |context| async move {
+            let error = context.call(&server.into(), Bytes::new(), None).await.unwrap_err();
+            send(&context, parent, &error.to_string());
+            context.receive(Some(Duration::from_secs(1))).await;
+            send(&context, parent, "still there");
+            ExitReason::Normal
+        });
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+    });
+}
+
+#[test]
+fn what_others_do_takes_no_slots_of_ones_own() {
+    check(&["a timer", "a monitor", "a call"], |context, trace| async move {
+        let server = echo(&context);
+        let parent = context.pid();
+        let victim =
+            child(&context, SpawnOptions { limits: small(), ..trapping() }, move |context| async move {
+                let go = |received: &Received| text(received) == b"go";
+                context.receive_matching(None, go).await;
+                let timer = context.start_timer(Duration::ZERO, context.pid().into(), Bytes::new()).unwrap();
+                assert!(context.receive_answer(timer, None).await.is_some());
+                send(&context, parent, "a timer");
+                let monitor = context.monitor("nobody".into()).unwrap();
+                assert!(context.receive_answer(monitor, None).await.is_some());
+                send(&context, parent, "a monitor");
+                answer(&context, server).await.unwrap();
+                send(&context, parent, "a call");
+                ExitReason::Normal
+            });
+        let stranger = child(&context, Default::default(), move |context| async move {
+            for _ in 0..20 {
+                context.start_timer(Duration::ZERO, victim.into(), Bytes::new()).unwrap();
+                context.exit_process(victim, oops());
+            }
+            settle(&context).await;
+            ExitReason::Normal
+        });
+        context.await_down(stranger).await;
+        send(&context, victim, "go");
+        for _ in 0..3 {
+            trace.note(next(&context).await);
+        }
+        context.exit_process(server, ExitReason::Kill);
+    });
+}
+
+#[test]
+fn a_call_is_not_dropped_by_a_mailbox_that_drops_the_newest() {
+    check(&["refused"], |context, trace| async move {
+        let limits =
+            Limits { mailbox_messages: 0, when_full: regrow_otp::WhenFull::DropNewest, ..Limits::default() };
+        let server = sleeper(&context, SpawnOptions { limits, ..Default::default() });
+        let error = context.call(&server.into(), Bytes::new(), None).await.unwrap_err();
+        trace.note(if matches!(error, CallError::NotSent(SendError::Full(_))) { "refused" } else { "?" });
+        context.exit_process(server, ExitReason::Kill);
+    });
+}
+
+/// A message that stays at the front, and one behind it that is taken again and again.
+#[test]
+fn p50_holes_behind_a_message_that_stays_are_jumped_over() {
+    check(&["few steps"], |context, trace| async move {
+        const MESSAGES: u64 = 20_000;
+        send(&context, context.pid(), "stays");
+        for _ in 0..MESSAGES {
+            send(&context, context.pid(), "goes");
+        }
+        let parent = context.pid();
+        for _ in 0..MESSAGES / 2 {
+            let goes = |received: &Received| text(received) == b"goes";
+            context.receive_matching(None, goes).await.unwrap();
+        }
+        let steps = regrow_otp::testing::mailbox_steps(context.runtime(), parent);
+        trace.note(if steps < 10 * MESSAGES { "few steps".to_owned() } else { format!("{steps} steps") });
     });
 }

@@ -1,6 +1,7 @@
 //! Monitors (rules P2, P30 to P41) and what a death releases first (P8).
 
-use regrow_otp::{Destination, ExitReason, SpawnOptions};
+use bytes::Bytes;
+use regrow_otp::{Destination, ExitReason, MonitorAlias, MonitorOptions, ReplyTo, SpawnOptions};
 
 use crate::support::*;
 
@@ -134,5 +135,42 @@ fn p41_p48_messages_come_before_the_down_of_their_sender_however_addressed() {
         for _ in 0..4 {
             trace.note(next(&context).await);
         }
+    });
+}
+
+#[test]
+fn p35_flush_finds_a_down_behind_a_reply_through_the_same_alias() {
+    check(&["reply early", "timeout"], |context, trace| async move {
+        let (tell, told) = std::sync::mpsc::channel();
+        let other = child(&context, Default::default(), move |context| async move {
+            context.receive(None).await;
+            context.reply(told.recv().unwrap(), Bytes::from_static(b"early")).unwrap();
+            ExitReason::Normal
+        });
+        let options = MonitorOptions { alias: Some(MonitorAlias::Demonitor), tag: None };
+        let monitor = context.monitor_with(other.into(), options).unwrap();
+        tell.send(ReplyTo { pid: context.pid(), reference: monitor }).unwrap();
+        send(&context, other, "go");
+        settle(&context).await;
+        context.demonitor(monitor, true);
+        trace.note(poll(&context).await);
+        trace.note(poll(&context).await);
+    });
+}
+
+#[test]
+fn p38_only_the_watcher_can_remove_its_monitor() {
+    check(&["not its monitor", "DOWN killed"], |context, trace| async move {
+        let target = sleeper(&context, Default::default());
+        let monitor = context.monitor(target.into()).unwrap();
+        let parent = context.pid();
+        child(&context, Default::default(), move |context| async move {
+            let removed = context.demonitor(monitor, true);
+            send(&context, parent, if removed { "removed" } else { "not its monitor" });
+            ExitReason::Normal
+        });
+        trace.note(next(&context).await);
+        context.exit_process(target, ExitReason::Kill);
+        trace.note(down(&context, monitor).await);
     });
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use regrow_otp::testing::{EventLog, running_timers};
+use regrow_otp::testing::{EventLog, first_panic, running_timers, wrong_accounts};
 use regrow_otp::{
-    Context, Destination, Event, ExitReason, MessageKind, Pid, RandomSource, Received, Simulator,
-    SpawnOptions, SplitMix64,
+    AliasMode, Context, Destination, Event, ExitReason, Flag, MessageKind, MonitorAlias, MonitorOptions, Pid,
+    RandomSource, Received, Simulator, SpawnOptions, SplitMix64, WhenFull,
 };
 
 use crate::support::{oops, settle};
@@ -25,6 +25,8 @@ struct Shared {
     open_monitors: HashMap<Pid, u64>,
     downs: HashMap<Pid, u64>,
     /// The number of the last message from one process to another.
+    /// Processes that members have spawned.
+    spawned: u64,
     sent: HashMap<(Pid, Pid), u64>,
     received: HashMap<(Pid, Pid), u64>,
 }
@@ -43,7 +45,7 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
     let (mut monitors, mut timers) = (Vec::new(), Vec::new());
     for _ in 0..steps {
         let peer = world.pick(&mut random);
-        match random.next_u64() % 16 {
+        match random.next_u64() % 19 {
             0 => {
                 if context.link(peer).is_err() {
                     return ExitReason::NoProc;
@@ -98,6 +100,36 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
                 let timeout = Some(Duration::from_millis(random.next_u64() % 3));
                 // Nobody answers: it is the timeout, or the end of the other one.
                 assert!(context.call(&peer.into(), Bytes::new(), timeout).await.is_err());
+            }
+            13 => {
+                let options = MonitorOptions { alias: Some(MonitorAlias::ReplyDemonitor), tag: None };
+                let reference = context.monitor_with(peer.into(), options).unwrap();
+                if peer != own {
+                    *world.0.lock().unwrap().open_monitors.entry(own).or_default() += 1;
+                    let removed = context.demonitor(reference, true);
+                    // It may have fired at once: then its DOWN has been flushed.
+                    let _ = removed;
+                    *world.0.lock().unwrap().open_monitors.entry(own).or_default() -= 1;
+                }
+                let alias = context.alias(AliasMode::Reply).unwrap();
+                for _ in 0..2 {
+                    context.send_to_alias(alias, MessageKind::Info, Bytes::new()).await.unwrap();
+                }
+                context.unalias(alias.reference);
+            }
+            14 => {
+                // Refused or not: what is charged is what is there.
+                context.set_flag(Flag::WhenFull(WhenFull::DropNewest)).unwrap();
+                context.set_flag(Flag::MailboxMessages(random.next_u64() % 4)).unwrap();
+                context.send(&own.into(), MessageKind::Info, Bytes::from_static(b"note")).await.unwrap();
+                context.set_flag(Flag::MailboxMessages(100_000)).unwrap();
+                context.set_flag(Flag::WhenFull(WhenFull::Reject)).unwrap();
+            }
+            15 => {
+                let child = context.spawn(SpawnOptions { link: true, ..Default::default() }, |_| async {
+                    ExitReason::Normal
+                });
+                world.0.lock().unwrap().spawned += u64::from(child.is_ok());
             }
             _ => {
                 let received = context.receive(Some(Duration::from_millis(random.next_u64() % 3))).await;
@@ -177,13 +209,16 @@ fn run(seed: u64, processes: u64, steps: u32, workers: usize) {
     for (name, owner) in runtime.registered() {
         assert!(living.contains(&owner), "P71: {name} belongs to the dead");
     }
+    assert_eq!(wrong_accounts(&runtime), None);
     let exits = events.events().iter().filter(|event| matches!(event, Event::Exited(_))).count();
-    assert_eq!(exits + living.len(), processes as usize, "each process ends once");
+    let all = processes + shared.spawned;
+    assert_eq!((exits + living.len()) as u64, all, "each process ends once");
     drop(shared);
     simulator.run();
     assert_eq!(simulator.runtime().process_count(), 0, "nobody is left");
     assert!(simulator.runtime().registered().is_empty(), "no name is left");
     assert_eq!(running_timers(simulator.runtime()), 0, "no timer is left");
+    assert_eq!(first_panic(&events.events()), None);
 }
 
 proptest! {

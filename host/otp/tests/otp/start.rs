@@ -69,3 +69,25 @@ fn g5_a_starter_that_does_not_trap_dies_of_a_failed_linked_start() {
         trace.note(down(&context, monitor.unwrap()).await);
     });
 }
+
+#[test]
+fn p3_a_new_process_begins_with_nothing() {
+    check(
+        &["no trap, no messages, no links, no monitors, its spawner as parent"],
+        |context, trace| async move {
+            context.set_trap_exit(true);
+            let parent = context.pid();
+            send(&context, parent, "mine");
+            let new = sleeper(&context, Default::default());
+            let info = context.runtime().process_info(new).unwrap();
+            assert!(info.links.is_empty() && info.monitors.is_empty() && info.monitored_by.is_empty());
+            assert_eq!(
+                (info.trap_exit, info.message_queue_len, info.label, info.registered_name),
+                (false, 0, None, None)
+            );
+            assert_eq!(info.identity.parent, Some(parent));
+            trace.note("no trap, no messages, no links, no monitors, its spawner as parent");
+            context.exit_process(new, ExitReason::Kill);
+        },
+    );
+}

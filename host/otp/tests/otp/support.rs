@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_otp::testing::EventLog;
+use regrow_otp::testing::{EventLog, first_panic};
 use regrow_otp::{
     Context, Destination, ExitReason, MessageKind, Pid, Received, Reference, Simulator, SpawnOptions,
 };
@@ -37,7 +37,8 @@ where
 {
     for seed in 0..SEEDS {
         let trace = Trace::default();
-        let mut simulator = Simulator::new(seed, Box::new(EventLog::default()));
+        let log = EventLog::default();
+        let mut simulator = Simulator::new(seed, Box::new(log.clone()));
         let body = {
             let trace = trace.clone();
             move |context| async move {
@@ -47,6 +48,9 @@ where
         };
         simulator.runtime().spawn(SpawnOptions::default(), body).unwrap();
         simulator.run();
+        // But for those that a scenario is about.
+        let panic = first_panic(&log.events()).filter(|panic| !panic.contains("bug"));
+        assert_eq!(panic, None, "with seed {seed}");
         assert_eq!(trace.lines(), expected, "with seed {seed}");
         assert_eq!(simulator.runtime().process_count(), 0, "processes are left, with seed {seed}");
     }

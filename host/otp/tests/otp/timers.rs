@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use regrow_otp::testing::running_timers;
 use regrow_otp::{
     Context, Destination, ExitReason, Instant, Limits, Received, Reference, SpawnOptions, SystemKind,
     TimerError,
@@ -209,4 +210,41 @@ fn p63_absolute_time_and_results_as_messages() {
         }
         trace.note(show(context.receive(Some(Duration::from_secs(60))).await));
     });
+}
+
+/// Otherwise a guest could leave any number of timers behind, by children that end.
+#[test]
+fn p61_timers_that_outlive_their_creators_are_limited_by_component() {
+    check(
+        &["10 left of 100", "5 of another component", "none when they have run out"],
+        |context, trace| async move {
+            let limits = Limits { timers: 10, ..Limits::default() };
+            let running = |context: &Context| running_timers(context.runtime());
+            let leave = |component: &'static str| {
+                let options = SpawnOptions {
+                    limits: limits.clone(),
+                    component: Some(component.into()),
+                    ..Default::default()
+                };
+                child(&context, options, move |context| async move {
+                    for _ in 0..5 {
+                        let to = Destination::from("nobody");
+                        context.start_timer(Duration::from_secs(60), to, Bytes::new()).unwrap();
+                    }
+                    ExitReason::Normal
+                })
+            };
+            for _ in 0..20 {
+                let creator = leave("one");
+                context.await_down(creator).await;
+            }
+            let left = running(&context);
+            trace.note(format!("{left} left of 100"));
+            let creator = leave("other");
+            context.await_down(creator).await;
+            trace.note(format!("{} of another component", running(&context) - left));
+            context.receive(Some(Duration::from_secs(120))).await;
+            trace.note(if running(&context) == 0 { "none when they have run out" } else { "some" });
+        },
+    );
 }

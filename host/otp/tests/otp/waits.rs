@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_otp::testing::EventLog;
+use regrow_otp::testing::{EventLog, first_panic};
 use regrow_otp::{
     Context, Event, ExitReason, Limits, MessageKind, Pid, Received, Simulator, SpawnOptions, WhenFull,
 };
@@ -25,6 +25,7 @@ where
     simulator.runtime().spawn(SpawnOptions::default(), body).unwrap();
     simulator.run();
     assert_eq!(simulator.runtime().process_count(), 0, "with seed {seed}");
+    assert_eq!(first_panic(&log.events()), None, "with seed {seed}");
     let cycles = log.events().into_iter().filter_map(|event| match event {
         Event::WaitCycle { waiters } => Some(waiters),
         _ => None,
@@ -215,4 +216,32 @@ fn a_cycle_that_somebody_else_ends_was_reported_and_goes_on() {
         trace.note(down(&context, monitor).await);
         context.await_down(b).await;
     });
+}
+
+/// Each new cycle is reported, also through the same first wait; and the same one is not reported again.
+#[test]
+fn another_cycle_with_the_same_process_is_another_report() {
+    for seed in 0..SEEDS {
+        let found = cycles(seed, |context| async move {
+            let timeout = Some(Duration::from_millis(10));
+            let a = caller(&context, "a", "b", None);
+            let b = child(&context, named("b"), move |context| async move {
+                context.receive_matching(None, |received| received.kind() == "message").await;
+                context.call(&"a".into(), Bytes::new(), timeout).await.ok();
+                context.call(&"c".into(), Bytes::new(), None).await.ok();
+                ExitReason::Normal
+            });
+            let c = caller(&context, "c", "a", None);
+            send(&context, a, "go");
+            send(&context, b, "go");
+            context.receive(Some(Duration::from_secs(1))).await;
+            send(&context, c, "go");
+            context.receive(Some(Duration::from_secs(1))).await;
+            for pid in [a, b, c] {
+                context.exit_process(pid, ExitReason::Kill);
+            }
+        });
+        let found: Vec<_> = found.into_iter().map(rotated).collect();
+        assert_eq!(found, [vec!["a", "b"], vec!["a", "b", "c"]], "with seed {seed}");
+    }
 }

@@ -15,7 +15,7 @@ impl GuestState {
         received: Option<regrow_otp::Received>,
     ) -> wasmtime::Result<Option<wit::Received>> {
         if let Some(received) = &received {
-            self.charge(received.payload_len()).await?;
+            self.charge(received.copied_len()).await?;
         }
         Ok(received.map(Into::into))
     }
@@ -112,12 +112,18 @@ impl Host for GuestState {
         &mut self,
         references: Vec<u64>,
         timeout_ms: Option<u64>,
-    ) -> wasmtime::Result<Option<wit::Received>> {
-        // Each is looked up, at every wake.
-        let context = self.charge(references.len() * size_of::<u64>() * 8).await?;
+    ) -> wasmtime::Result<Result<Option<wit::Received>, wit::Error>> {
+        let context = self.charge(references.len() * size_of::<u64>()).await?;
+        // A process has no more to wait for.
+        let limits = &self.owner()?.limits.process;
+        let allowed = limits.monitors.saturating_add(limits.timers);
+        if references.len() as u64 > allowed {
+            let (which, requested) = ("references".to_owned(), references.len() as u64);
+            return Ok(Err(wit::Error::Limit(wit::LimitExceeded { which, allowed, requested })));
+        }
         let references = references.into_iter().map(Reference).collect();
         let received = context.receive_any_answer(references, milliseconds(timeout_ms)).await;
-        self.deliver(received).await
+        Ok(Ok(self.deliver(received).await?))
     }
 
     async fn abandon(&mut self, request: u64) -> wasmtime::Result<Option<wit::Received>> {
@@ -133,9 +139,12 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
         let answer = context.call(&destination(to), Bytes::from(payload), milliseconds(timeout_ms)).await;
-        if let Ok(answer) = &answer {
-            self.charge(answer.len()).await?;
-        }
+        self.charge(match &answer {
+            Ok(answer) => answer.len(),
+            Err(OtpCallError::Down(reason)) => reason.weight(),
+            Err(_) => 0,
+        })
+        .await?;
         Ok(answer.map(Vec::from).map_err(|error| match error {
             OtpCallError::Timeout => CallError::Timeout,
             OtpCallError::Down(reason) => CallError::Down(reason.into()),

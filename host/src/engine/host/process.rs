@@ -27,6 +27,9 @@ const MAX_LABEL_BYTES: usize = 255;
 /// Items of `process_info` that can be asked for at once: each costs the host more than its name.
 const MAX_INFO_ITEMS: usize = 64;
 
+/// Entries that the lists among them may have together.
+const MAX_INFO_ENTRIES: usize = 10_000;
+
 type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl GuestState {
@@ -239,14 +242,20 @@ impl Host for GuestState {
             known.push(item);
         }
         let pid = pid.into();
-        if let Err(error) = self.may_signal(pid)? {
-            return Ok(Err(error));
+        if context.may_inspect(pid).is_err() {
+            let why = "a look inside needs the same component, or to be an ancestor".to_owned();
+            return Ok(Err(wit::Error::Denied(why)));
         }
-        let max_bytes = self.owner()?.limits.process.message_bytes;
-        let values = match context.runtime().process_info_items(pid, &known, max_bytes) {
+        let values = match context.runtime().process_info_items(pid, &known, MAX_INFO_ENTRIES) {
             Ok(Some(values)) => values,
             Ok(None) => return Ok(Ok(None)),
-            Err(limit) => return Ok(Err(limit.into())),
+            Err(too_large) => {
+                return Ok(Err(wit::Error::Limit(wit::LimitExceeded {
+                    which: "info_entries".to_owned(),
+                    allowed: too_large.allowed as u64,
+                    requested: too_large.requested as u64,
+                })));
+            }
         };
         let encoded = values.iter().map(|value| encode(value).unwrap_or_default()).collect::<Vec<_>>();
         self.charge(encoded.iter().map(Vec::len).sum()).await?;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use regrow_sdk::mailbox::Received;
 use regrow_sdk::process::{self, Flag, InitResult, WhenFull};
 use regrow_sdk::{ExitReason, Pid, ReplyTo, Term, mailbox};
 use serde::{Deserialize, Serialize};
@@ -82,13 +83,21 @@ pub fn echo(_: ()) -> Result<(), ExitReason> {
     }
 }
 
+/// Answers a call when it is told to by a plain message, which it answers then.
 pub fn slow_echo(_: ()) -> Result<(), ExitReason> {
+    let call = |received: Received| match received {
+        Received::Message(message) => message.reply_to().map(|from| (from, message)),
+        _ => None,
+    };
+    let go = |received: Received| match received {
+        Received::Message(message) if message.reply_to().is_none() => Some(message.from),
+        _ => None,
+    };
     loop {
-        let Some(message) = mailbox::receive_message(None) else { continue };
-        mailbox::wait_for(process::monitor(process::self_pid())?, Some(Duration::from_millis(20)));
-        if let Some(from) = message.reply_to() {
-            mailbox::reply(from, &message.decode::<Term>()?)?;
-        }
+        let Some((from, message)) = mailbox::receive_match(None, call) else { continue };
+        let Some(teller) = mailbox::receive_match(None, go) else { continue };
+        mailbox::reply(from, &message.decode::<Term>()?)?;
+        mailbox::send(teller, &"answered")?;
     }
 }
 
@@ -116,8 +125,10 @@ pub fn thrice(alias: ReplyTo) -> Result<(), ExitReason> {
 pub fn slow_reader(_: ()) -> Result<(), ExitReason> {
     process::set_flag(Flag::WhenFull(WhenFull::SuspendSender))?;
     process::set_flag(Flag::MaxMailboxMessages(2))?;
+    process::parent().map_or(Ok(()), |parent| mailbox::send(parent, &"ready"))?;
     let mut numbers: Vec<u32> = Vec::new();
     loop {
+        // Its senders have run ahead by then.
         mailbox::wait_for(process::monitor(process::self_pid())?, Some(Duration::from_millis(1)));
         let Some(message) = mailbox::receive_message(None) else { continue };
         match message.reply_to() {
@@ -130,6 +141,7 @@ pub fn slow_reader(_: ()) -> Result<(), ExitReason> {
 pub fn full(_: ()) -> Result<(), ExitReason> {
     process::set_flag(Flag::WhenFull(WhenFull::SuspendSender))?;
     process::set_flag(Flag::MaxMailboxMessages(3))?;
+    process::parent().map_or(Ok(()), |parent| mailbox::send(parent, &"ready"))?;
     mailbox::receive_match(None, |_| None::<()>);
     Ok(())
 }

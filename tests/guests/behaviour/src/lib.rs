@@ -52,7 +52,7 @@ regrow_sdk::component! {
     "payloads" => process messages::payloads,
     /// Absurd arguments have defined answers.
     "absurd-arguments" => process messages::absurd_arguments,
-    /// Calls: answers, timeouts, deaths, late and delegated answers.
+    /// Calls: answers, timeouts, deaths, absent servers.
     "calls" => process calls::calls,
     /// Requests that are not waited for.
     "requests" => process calls::requests,
@@ -77,7 +77,7 @@ regrow_sdk::component! {
     "helper-hoard" => process helper::hoard,
     /// Helper: sends everything back.
     "helper-echo" => process helper::echo,
-    /// Helper: sends everything back, after a while.
+    /// Helper: answers calls when it is told to.
     "helper-slow-echo" => process helper::slow_echo,
     /// Helper: hands the host a string that is none.
     "helper-bad-string" => process helper::bad_string,

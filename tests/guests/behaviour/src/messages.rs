@@ -103,6 +103,8 @@ pub fn absurd_arguments(_: ()) {
     absurd_timeouts_and_names();
     unknown_references();
     bad_encodings();
+    invented_capabilities();
+    refused_requests();
     misused_cursor();
     let own = process::self_pid();
     let huge_name = "n".repeat(1 << 20);
@@ -222,4 +224,91 @@ fn bad_encodings() {
     let spawned = process::spawn("helper-bad-string", &(), &SpawnOptions::monitor()).unwrap();
     let down = mailbox::wait_for(spawned.monitor.unwrap(), None);
     assert!(matches!(down, Some(Received::Down { reason: ExitReason::Trap(_), .. })), "{down:?}");
+}
+
+/// Pids, references and tokens that nobody has given to this process.
+fn invented_capabilities() {
+    use regrow_sdk::sys::bindings::regrow::otp::{
+        mailbox as raw, process as raw_process, timer as raw_timer, types,
+    };
+    let real = raw_process::self_();
+    for pid in [
+        types::Pid { nonce: 0, ..real },
+        types::Pid { slot: real.slot.wrapping_add(1), ..real },
+        types::Pid { incarnation: real.incarnation.wrapping_add(1), ..real },
+        types::Pid { node: 1, ..real },
+        types::Pid { node: u32::MAX, slot: u32::MAX, incarnation: u32::MAX, nonce: u64::MAX },
+    ] {
+        let to = types::Destination::Pid(pid);
+        assert!(!raw_process::is_alive(pid));
+        assert!(matches!(raw_process::link(pid), Err(types::Error::Noproc)));
+        raw_process::unlink(pid);
+        raw_process::exit_process(pid, &types::ExitReason::Kill).unwrap();
+        raw::send(&to, raw::SendKind::Cast, &[0]).unwrap();
+        raw::send_nosuspend(&to, raw::SendKind::Info, &[0]).unwrap();
+        assert!(matches!(
+            raw::call(&to, &[0], Some(u64::MAX)),
+            Err(raw::CallError::Down(types::ExitReason::Noproc))
+        ));
+        assert!(matches!(raw_process::info(pid, &["links".into()]), Ok(None)));
+        assert!(regrow_sdk::sys::bindings::regrow::otp::registry::register("invented", pid).is_err());
+        let options = raw_process::MonitorOptions { alias: None, tag: None };
+        let monitor = raw_process::monitor(&to, &options).unwrap();
+        assert!(matches!(raw::wait_for(monitor, None), Some(types::Received::Down(_))));
+        let timer = raw_timer::start(raw_timer::Due::AfterMs(u64::MAX), &to, &[0]).unwrap();
+        assert_eq!(raw_timer::read(timer), None, "P59");
+        let token = types::ReplyTo { pid, reference: 42 };
+        raw::reply(token, &[0]).unwrap();
+        raw::send_to_alias(token, raw::SendKind::Info, &[0]).unwrap();
+    }
+    let token = types::ReplyTo { pid: real, reference: 42 };
+    raw::reply(token, &[0]).unwrap();
+    raw::send_to_alias(token, raw::SendKind::Info, &[0]).unwrap();
+    for reference in [0, 42, u64::MAX] {
+        assert!(!raw_process::demonitor(reference, true) && !raw_process::demonitor(reference, false));
+        assert!(raw::abandon(reference).is_none());
+        assert!(raw_timer::cancel(reference).is_none() && raw_timer::read(reference).is_none());
+        assert!(matches!(raw::wait_for_any(&[reference; 3], Some(0)), Ok(None)));
+    }
+    assert_eq!(mailbox::receive(NOW), None, "none of it has reached anybody");
+}
+
+fn refused_requests() {
+    use regrow_sdk::sys::bindings::regrow::otp::{
+        mailbox as raw, process as raw_process, timer as raw_timer, types,
+    };
+    let own = types::Destination::Pid(raw_process::self_());
+    assert!(matches!(raw::wait_for_any(&[], Some(0)), Ok(None)));
+    assert!(matches!(raw::wait_for_any(&vec![1; 1 << 18], Some(0)), Err(types::Error::Limit(_))));
+    assert!(matches!(raw::send_request(&own, &[0]), Err(types::Error::BadArgument(_))));
+    assert!(matches!(raw::call(&own, &[0], Some(0)), Err(raw::CallError::CallingSelf)));
+    assert!(matches!(raw_process::hibernate(&[0]), Err(types::Error::Unsupported(_))));
+    assert!(!raw_process::init_ack(&raw_process::InitResult::Started), "nobody waits");
+    assert!(!raw_process::init_ack(&raw_process::InitResult::Ignore), "nor the second time");
+    let huge = vec![0; 17 << 20];
+    assert!(matches!(raw::send(&own, raw::SendKind::Info, &huge), Err(types::Error::Limit(_))));
+    assert!(matches!(raw_timer::send(raw_timer::Due::AtMs(0), &own, &huge), Err(types::Error::Limit(_))));
+    assert!(matches!(raw_timer::start(raw_timer::Due::AtMs(0), &own, &huge), Err(types::Error::Limit(_))));
+    // Tags of monitors are limited together.
+    let sleeper = process::spawn("helper-sleep", &(), &Default::default()).unwrap().pid;
+    let tagged =
+        || process::monitor_with(sleeper, &process::MonitorOptions { alias: None, tag: Some(huge.clone()) });
+    let monitors: Vec<_> = std::iter::from_fn(|| tagged().ok()).take(100).collect();
+    assert!(monitors.len() < 10, "{} tags of 17 MiB", monitors.len());
+    for monitor in monitors {
+        assert!(process::demonitor(monitor));
+    }
+    // A start that nobody acknowledges in no time, and a process that may have nothing.
+    let none = SpawnOptions {
+        max_memory_bytes: Some(0),
+        max_mailbox_messages: Some(0),
+        max_mailbox_bytes: Some(0),
+        ..SpawnOptions::monitor()
+    };
+    let spawned = process::spawn("helper-sleep", &(), &none).unwrap();
+    let down = mailbox::wait_for(spawned.monitor.unwrap(), None);
+    assert!(matches!(down, Some(Received::Down { reason: ExitReason::Limit(_), .. })), "{down:?}");
+    let started = process::start("helper-sleep", &(), &Default::default(), Some(Duration::ZERO));
+    assert!(matches!(started, Ok(process::Started::Timeout)), "{started:?}");
+    assert_eq!(mailbox::receive(NOW), None);
 }

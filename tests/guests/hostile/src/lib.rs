@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use regrow_sdk::{ExitReason, mailbox};
+use regrow_sdk::{ExitReason, mailbox, process, request, timer};
 
 /// Runs for ever without a call to the host.
 fn endless_loop(_: ()) {
@@ -50,6 +51,57 @@ fn memory_bomb(_: ()) {
     }
 }
 
+/// Children without end that leave timers behind, each with a payload.
+fn timer_bomb(_: ()) {
+    loop {
+        let child = process::spawn("timer-bomb-child", &(), &process::SpawnOptions::monitor());
+        if let Some(monitor) = child.ok().and_then(|child| child.monitor) {
+            mailbox::wait_for(monitor, None);
+        }
+    }
+}
+
+fn timer_bomb_child(_: ()) {
+    let payload = "x".repeat(1 << 20);
+    for _ in 0..60 {
+        let _ = timer::start(Duration::from_secs(1 << 30), "nobody", &payload);
+    }
+}
+
+/// Asks for ever about a process with many monitors.
+fn info_storm(_: ()) {
+    let own = process::self_pid();
+    let target = process::spawn("endless-wait", &(), &Default::default()).map_or(own, |spawned| spawned.pid);
+    while process::monitor(target).is_ok() {}
+    loop {
+        black_box(process::info_items(own, &["monitors"; 64]).is_err());
+        black_box(process::info_items(target, &["monitored_by"]).is_err());
+        black_box(process::info_items(own, &["message_queue_len"]).is_err());
+    }
+}
+
+fn endless_wait(_: ()) {
+    loop {
+        mailbox::receive(None);
+    }
+}
+
+/// Waits for a hundred thousand references, again and again.
+fn reference_storm(_: ()) {
+    let own = process::self_pid();
+    let mut requests = request::Collection::new();
+    let target = process::spawn("endless-wait", &(), &Default::default()).map_or(own, |spawned| spawned.pid);
+    while let Ok(request) = request::send(target, &0u8) {
+        let _ = requests.add(request, ());
+        if requests.len() == 50_000 {
+            break;
+        }
+    }
+    loop {
+        black_box(matches!(requests.wait::<u8>(Some(Duration::ZERO)), request::NextResponse::Timeout));
+    }
+}
+
 /// Answers every call with what it was asked.
 fn victim(_: ()) -> Result<(), ExitReason> {
     loop {
@@ -72,6 +124,16 @@ regrow_sdk::component! {
     "recursion" => process recursion,
     /// Memory without end.
     "memory-bomb" => process memory_bomb,
+    /// Timers that outlive their creators, without end.
+    "timer-bomb" => process timer_bomb,
+    /// One of its children.
+    "timer-bomb-child" => process timer_bomb_child,
+    /// Questions about a process with many monitors, without end.
+    "info-storm" => process info_storm,
+    /// Waits for very many answers, without end.
+    "reference-storm" => process reference_storm,
+    /// Waits for ever.
+    "endless-wait" => process endless_wait,
     /// Answers calls.
     "victim" => process victim,
 }
