@@ -49,7 +49,7 @@ doc:
 bench which="processes" *programs:
     cargo bench -p regrow-tests --bench {{which}} -- {{programs}}
 
-# Random programs and random scenarios, for as long as one likes
+# Random programs and random scenarios, each for as long as one likes
 soak minutes="60":
     REGROW_SOAK_SECONDS=$(({{minutes}} * 60)) cargo test --release -p regrow-otp --test otp -- --nocapture for_a_while
     REGROW_SOAK_SECONDS=$(({{minutes}} * 60)) cargo test --release -p regrow-tests --test conformance -- --nocapture model_predicts

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use regrow_otp::{Context, ExitReason, MailboxCounters, MessageKind, Pid, SendError};
 use regrow_tests::TestNode;
 
-/// A guest that leaves its messages where they are, in a mailbox for two.
-fn hoarder(when_full: &str) -> (TestNode, Pid) {
+/// A guest that leaves its messages where they are.
+fn hoarder(limits: &str) -> (TestNode, Pid) {
     let node = TestNode::start(&format!(
         r#"
         [supervisor]
@@ -14,7 +14,7 @@ fn hoarder(when_full: &str) -> (TestNode, Pid) {
         component = "behaviour"
         entry = "helper-hoard"
         name = "hoarder"
-        limits = {{ mailbox_messages = 2 {when_full} }}
+        limits = {{ {limits} }}
         "#
     ));
     let pid = node.await_name("hoarder");
@@ -22,12 +22,12 @@ fn hoarder(when_full: &str) -> (TestNode, Pid) {
 }
 
 async fn send(context: &Context, to: Pid) -> Result<(), SendError> {
-    context.send(&to.into(), MessageKind::Info, Bytes::from_static(&[0])).await
+    context.send(&to.into(), MessageKind::Info, Bytes::from_static(&[0x64; 5])).await
 }
 
 /// How five messages fare, and what the mailbox counts.
-fn send_five(when_full: &str) -> (Vec<bool>, MailboxCounters) {
-    let (node, pid) = hoarder(when_full);
+fn send_five(limits: &str) -> (Vec<bool>, MailboxCounters) {
+    let (node, pid) = hoarder(limits);
     let sent = node.run(move |context| async move {
         let mut sent = Vec::new();
         for _ in 0..5 {
@@ -42,21 +42,24 @@ fn send_five(when_full: &str) -> (Vec<bool>, MailboxCounters) {
 
 #[test]
 fn the_manifest_bounds_mailboxes_and_says_what_becomes_of_the_rest() {
-    let (sent, counters) = send_five("");
-    assert_eq!(
-        sent,
-        [true, true, false, false, false],
-        "senders are told, unless the manifest says otherwise"
-    );
-    assert_eq!((counters.rejected, counters.dropped), (3, 0));
-    let (sent, counters) = send_five(", when_full = \"drop_newest\"");
-    assert_eq!(sent, [true; 5]);
-    assert_eq!((counters.rejected, counters.dropped), (0, 3));
+    // In messages, and in bytes: each has five.
+    for bound in ["mailbox_messages = 2", "mailbox_bytes = 14"] {
+        let (sent, counters) = send_five(bound);
+        assert_eq!(
+            sent,
+            [true, true, false, false, false],
+            "senders are told, unless the manifest says otherwise"
+        );
+        assert_eq!((counters.rejected, counters.dropped), (3, 0));
+        let (sent, counters) = send_five(&format!("{bound}, when_full = \"drop_newest\""));
+        assert_eq!(sent, [true; 5]);
+        assert_eq!((counters.rejected, counters.dropped), (0, 3));
+    }
 }
 
 #[test]
 fn senders_of_a_full_guest_wait_and_go_on_when_it_ends() {
-    let (node, pid) = hoarder(", when_full = \"suspend_sender\"");
+    let (node, pid) = hoarder("mailbox_bytes = 14, when_full = \"suspend_sender\"");
     let sender = node.start_native(move |context| async move {
         for _ in 0..5 {
             send(&context, pid).await.unwrap();

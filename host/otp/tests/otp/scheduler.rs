@@ -131,6 +131,7 @@ fn processes_that_never_wait_share_with_the_others_and_can_be_killed() {
     };
     runtime.spawn(SpawnOptions::default(), body).unwrap();
     let reasons: Vec<_> = finished.iter().take(4).collect();
+    assert_eq!(reasons.len(), 4);
     assert!(reasons.iter().all(|reason| matches!(reason, ExitReason::Killed | ExitReason::NoProc)));
     drop(workers);
 }
