@@ -30,8 +30,9 @@ pub use inbox::MailboxCounters;
 pub(crate) use inbox::{Bounds, Inbox, Patience, PushError};
 pub use spawn::{SpawnError, SpawnOptions};
 pub use start::StartOutcome;
+pub use state::LastReceived;
 pub(crate) use state::{Dropped, Effects, State, refuse};
-pub use state::{LastReceived, Waiting};
+pub use wait::Waiting;
 
 use crate::exit_reason::ExitReason;
 use crate::limits::Limits;

@@ -2,7 +2,6 @@
 //! effects. Nothing here sends, wakes or waits.
 
 use crate::alias::{AliasMode, Aliases, MonitorAlias};
-use crate::clock::Instant;
 use crate::event::SignalWork;
 use crate::exit_reason::{ExitReason, LimitKind};
 use crate::limits::{Limits, check};
@@ -10,7 +9,7 @@ use crate::link::Links;
 use crate::mailbox::Mailbox;
 use crate::monitor::{Held, Monitors, Role};
 use crate::pid::{Destination, Pid, Reference};
-use crate::process::wait::Link;
+use crate::process::wait::{Link, Waiting};
 use crate::process::{Identity, ProcessKind};
 use crate::received::Received;
 use crate::runtime::HOST;
@@ -57,85 +56,6 @@ pub(crate) struct Dropped {
 struct Bounds {
     signals: u64,
     bytes: u64,
-}
-
-/// What a process waits for, while its body has nothing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waiting {
-    /// Any message.
-    Message {
-        /// When it gives up.
-        deadline: Option<Instant>,
-    },
-    /// What answers a reference: a DOWN, a timer, a reply that may come from anybody.
-    Answer {
-        /// Which.
-        reference: Reference,
-        /// When it gives up.
-        deadline: Option<Instant>,
-    },
-    /// What answers one of several references.
-    AnyAnswer {
-        /// When it gives up.
-        deadline: Option<Instant>,
-    },
-    /// Word of a process that was started.
-    Start {
-        /// When it gives up.
-        deadline: Option<Instant>,
-    },
-    /// The answer of a process to a call.
-    Call {
-        /// The call.
-        reference: Reference,
-        /// The process that was called.
-        server: Pid,
-        /// When it gives up.
-        deadline: Option<Instant>,
-    },
-    /// Room in the mailbox of a process that has its senders wait.
-    Room {
-        /// That process.
-        at: Pid,
-        /// Tells this wait from others.
-        ticket: u64,
-        /// When it gives up.
-        deadline: Option<Instant>,
-    },
-}
-
-impl Waiting {
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Message { deadline }
-            | Self::Answer { deadline, .. }
-            | Self::AnyAnswer { deadline }
-            | Self::Start { deadline }
-            | Self::Call { deadline, .. }
-            | Self::Room { deadline, .. } => *deadline,
-        }
-    }
-
-    /// The function that waits, by its name in the WIT package.
-    pub fn function(&self) -> &'static str {
-        match self {
-            Self::Message { .. } => "mailbox.receive",
-            Self::Answer { .. } => "mailbox.wait-for",
-            Self::AnyAnswer { .. } => "mailbox.wait-for-any",
-            Self::Start { .. } => "process.start",
-            Self::Call { .. } => "mailbox.call",
-            Self::Room { .. } => "mailbox.send",
-        }
-    }
-
-    /// The process without which this wait does not end, and what tells this wait from others.
-    pub(crate) fn on_process(&self) -> Option<(Pid, u64)> {
-        match self {
-            Self::Call { reference, server, .. } => Some((*server, reference.0)),
-            Self::Room { at, ticket, .. } => Some((*at, *ticket)),
-            Self::Message { .. } | Self::Answer { .. } | Self::AnyAnswer { .. } | Self::Start { .. } => None,
-        }
-    }
 }
 
 /// What a process took out of its mailbox last: for crash reports.

@@ -3,9 +3,10 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::clock::Instant;
 use crate::event::{Event, Waiter};
-use crate::pid::Pid;
-use crate::process::{Context, Process, Waiting};
+use crate::pid::{Pid, Reference};
+use crate::process::{Context, Process};
 use crate::runtime::Inner;
 use crate::timer::Key;
 
@@ -14,6 +15,85 @@ const MAX_CYCLE: usize = 256;
 
 /// A process in a cycle, and what tells its wait from others.
 pub(crate) type Link = (Pid, u64);
+
+/// What a process waits for, while its body has nothing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Any message.
+    Message {
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// What answers a reference: a DOWN, a timer, a reply that may come from anybody.
+    Answer {
+        /// Which.
+        reference: Reference,
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// What answers one of several references.
+    AnyAnswer {
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// Word of a process that was started.
+    Start {
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// The answer of a process to a call.
+    Call {
+        /// The call.
+        reference: Reference,
+        /// The process that was called.
+        server: Pid,
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+    /// Room in the mailbox of a process that has its senders wait.
+    Room {
+        /// That process.
+        at: Pid,
+        /// Tells this wait from others.
+        ticket: u64,
+        /// When it gives up.
+        deadline: Option<Instant>,
+    },
+}
+
+impl Waiting {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Message { deadline }
+            | Self::Answer { deadline, .. }
+            | Self::AnyAnswer { deadline }
+            | Self::Start { deadline }
+            | Self::Call { deadline, .. }
+            | Self::Room { deadline, .. } => *deadline,
+        }
+    }
+
+    /// The function that waits, by its name in the WIT package.
+    pub fn function(&self) -> &'static str {
+        match self {
+            Self::Message { .. } => "mailbox.receive",
+            Self::Answer { .. } => "mailbox.wait-for",
+            Self::AnyAnswer { .. } => "mailbox.wait-for-any",
+            Self::Start { .. } => "process.start",
+            Self::Call { .. } => "mailbox.call",
+            Self::Room { .. } => "mailbox.send",
+        }
+    }
+
+    /// The process without which this wait does not end, and what tells this wait from others.
+    pub(crate) fn on_process(&self) -> Option<(Pid, u64)> {
+        match self {
+            Self::Call { reference, server, .. } => Some((*server, reference.0)),
+            Self::Room { at, ticket, .. } => Some((*at, *ticket)),
+            Self::Message { .. } | Self::Answer { .. } | Self::AnyAnswer { .. } | Self::Start { .. } => None,
+        }
+    }
+}
 
 /// What a process waits for, from its first disappointment until this is dropped. Sees to it that the process is
 /// polled at its deadline.
