@@ -8,7 +8,7 @@ use regrow_term::Term;
 
 use crate::exit_reason::ExitReason;
 use crate::pid::{Destination, Pid};
-use crate::process::{Identity, MailboxCounters, Process, Waiting};
+use crate::process::{Identity, MAX_CYCLE, MailboxCounters, Process, Waiting};
 use crate::received::Received;
 use crate::runtime::Inner;
 use crate::scheduler::Status;
@@ -152,6 +152,8 @@ impl InfoItem {
             Self::Links => state.links.len(),
             Self::Monitors => state.monitors.held_len(),
             Self::MonitoredBy => state.monitors.by_others_len(),
+            // What is looked at to find it.
+            Self::WaitCycle => MAX_CYCLE,
             _ => 0,
         }
     }

@@ -45,7 +45,10 @@ pub(crate) struct Backlog {
     pub(crate) links: u64,
     /// Timers, and answers about timers.
     pub(crate) timers: u64,
+    /// Bytes of what the process asked for, but for replies.
     pub(crate) bytes: u64,
+    /// Bytes of replies, whose size others choose.
+    pub(crate) reply_bytes: u64,
     /// What others did: apart, so that it takes no slot of what the process asked for.
     pub(crate) foreign: u64,
     pub(crate) foreign_bytes: u64,
@@ -72,8 +75,12 @@ impl Backlog {
             self.foreign_bytes += received.weight();
         } else if let Some(slot) = self.slot(received) {
             *slot += 1;
-            self.bytes += received.weight();
+            *self.bytes_of(received) += received.weight();
         }
+    }
+
+    fn bytes_of(&mut self, received: &Received) -> &mut u64 {
+        if matches!(received, Received::Reply { .. }) { &mut self.reply_bytes } else { &mut self.bytes }
     }
 
     fn remove(&mut self, received: &Received, foreign: bool) {
@@ -82,7 +89,7 @@ impl Backlog {
             self.foreign_bytes -= received.weight();
         } else if let Some(slot) = self.slot(received) {
             *slot -= 1;
-            self.bytes -= received.weight();
+            *self.bytes_of(received) -= received.weight();
         }
     }
 }
@@ -232,6 +239,7 @@ impl Mailbox {
         searched: &mut u64,
     ) -> Option<Received> {
         let new = self.next_sequence.saturating_sub(*searched);
+        self.steps += new.min(references.len() as u64);
         let first = if new < references.len() as u64 {
             let entries = self.entries.range(self.index_from(*searched)..);
             let answers = |entry: &&Entry| {

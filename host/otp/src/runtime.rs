@@ -311,19 +311,26 @@ impl Inner {
     }
 
     fn deliver_timer(&self, reference: Reference, timer: Timer) {
-        self.timer_gone(timer.creator, timer.load.payload().len());
+        let bytes = timer.load.payload().len();
         // Rule P60: the name is looked up now; nobody there, nothing happens.
-        let Some(to) = self.resolve(&timer.destination) else { return };
-        match timer.load {
+        if let Some(to) = self.resolve(&timer.destination) {
+            self.deliver_load(reference, timer.load, timer.creator, to);
+        }
+        // Only now: a slot is never free in between.
+        self.timer_gone(timer.creator, bytes);
+    }
+
+    fn deliver_load(&self, reference: Reference, load: Load, creator: Pid, to: Pid) {
+        match load {
             Load::Timer(payload) => {
-                self.send(to, Signal::Timer { reference, payload, own: to == timer.creator });
+                self.send(to, Signal::Timer { reference, payload, own: to == creator });
             }
             Load::Message { message, reserved: true } => self.send(to, Signal::DelayedMessage(message)),
             Load::Message { message, reserved: false } => {
                 let Some(process) = self.table.get(to) else { return };
                 let pushed = process.push(Signal::Message(message), Patience::Unheard);
                 if let Err(PushError::Dropped) = pushed {
-                    self.emit(Event::Refused { from: timer.creator, to, dropped: true });
+                    self.emit(Event::Refused { from: creator, to, dropped: true });
                 }
             }
         }

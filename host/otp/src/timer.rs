@@ -157,9 +157,10 @@ impl Timers {
         self.entries.lock().by_time.len()
     }
 
-    /// The creator of timers has ended. What they take is its component's, up to the limits of a process; those beyond
-    /// are removed.
-    pub(crate) fn orphan(&self, creator: Pid, component: &Component, limits: &Limits) {
+    /// The creator of timers has ended. What they take is its component's, up to what a process may have unless it is
+    /// told otherwise; those beyond are removed.
+    pub(crate) fn orphan(&self, creator: Pid, component: &Component) {
+        let limits = Limits::default();
         let mut entries = self.entries.lock();
         let (first, last) = ((creator, Reference(0)), (creator, Reference(u64::MAX)));
         let references: Vec<_> = entries.by_creator.range(first..=last).map(|(_, r)| *r).collect();

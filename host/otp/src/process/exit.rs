@@ -19,7 +19,7 @@ impl Inner {
         let (not_applied, waiters) = process.inbox.lock().close();
         let name = self.registry.release(process.pid);
         self.table.remove(process.pid);
-        self.timers.orphan(process.pid, &process.identity.component, &process.limits);
+        self.timers.orphan(process.pid, &process.identity.component);
         for timer in self.timers.cancel_all_to(process.pid) {
             self.timer_gone(timer.creator, timer.load.payload().len());
         }

@@ -219,7 +219,10 @@ impl Inbox {
 
     /// Whether the sender with that ticket still has no room, even if those before it take theirs.
     pub(crate) fn keeps_waiting(&self, ticket: u64) -> bool {
-        if !self.waiters.contains_key(&ticket) {
+        let Some(own) = self.waiters.get(&ticket) else { return false };
+        let never = own.bytes > self.bounds.bytes || self.bounds.messages == 0;
+        if never || self.bounds.when_full != WhenFull::SuspendSender {
+            // It will be told.
             return false;
         }
         let (mut messages, mut bytes) = (self.messages, self.bytes);

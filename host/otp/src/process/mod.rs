@@ -32,6 +32,7 @@ pub use spawn::{SpawnError, SpawnOptions};
 pub use start::StartOutcome;
 pub use state::LastReceived;
 pub(crate) use state::{Dropped, Effects, State, refuse};
+pub(crate) use wait::MAX_CYCLE;
 pub use wait::Waiting;
 
 use crate::exit_reason::ExitReason;

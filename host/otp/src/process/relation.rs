@@ -101,8 +101,11 @@ impl Context {
             let mut state = self.process().state.lock();
             self.check_monitors(state.monitor_slots() + 1)?;
             // A tag will come to the mailbox: all of them together must fit there.
-            let tag_bytes = state.monitors.tag_bytes() + tag.as_ref().map_or(0, Bytes::len) as u64;
-            check(LimitKind::MailboxBytes, self.process().limits.mailbox_bytes, tag_bytes)?;
+            let tag_bytes = tag.as_ref().map_or(0, Bytes::len) as u64;
+            let tag_bytes = state.monitors.tag_bytes() + state.mailbox.signals().bytes + tag_bytes;
+            if tag.is_some() {
+                check(LimitKind::MailboxBytes, self.process().limits.mailbox_bytes, tag_bytes)?;
+            }
             state.monitors.hold(reference, Held { target, object, role, tag });
         }
         match target {

@@ -242,25 +242,27 @@ impl State {
 
     /// A reply that nobody waits for any more vanishes (rules P44, G14).
     fn on_reply(&mut self, reference: Reference, payload: bytes::Bytes, effects: &mut Effects) {
-        let reply = Received::Reply { reference, payload };
-        if let Some(held) = self.monitors.held(reference).filter(|held| held.role == Role::Call) {
-            let object = held.object.clone();
+        let held = self.monitors.held(reference);
+        let object = held.map(|held| held.object.clone());
+        let is_call = held.is_some_and(|held| held.role == Role::Call);
+        if is_call {
             self.end_monitor(reference, effects);
-            let bytes = self.mailbox.signals().bytes.saturating_add(reply.weight());
-            return match check(LimitKind::MailboxBytes, self.bounds.bytes, bytes) {
-                Ok(()) => self.deliver(reply),
-                // Another process chose its size: that must not end this one.
-                Err(limit) => {
+        }
+        let mode = if is_call { Some(AliasMode::Reply) } else { self.open_alias(reference, effects) };
+        let reply = Received::Reply { reference, payload };
+        let bytes = self.mailbox.signals().reply_bytes.saturating_add(reply.weight());
+        match (mode, check(LimitKind::MailboxBytes, self.bounds.bytes, bytes)) {
+            (Some(AliasMode::Reply), Ok(())) => self.deliver(reply),
+            // Another process chose its size: that must not end this one.
+            (Some(AliasMode::Reply), Err(limit)) => {
+                if let Some(object) = object {
                     let reason = ExitReason::Limit(limit);
                     self.deliver(Received::Down { reference, object, reason, tag: None });
                 }
-            };
-        }
-        match self.open_alias(reference, effects) {
-            Some(AliasMode::Reply) => self.deliver(reply),
+            }
             // There may be any number of them, and nobody has reserved their slots.
-            Some(AliasMode::Explicit) => self.deliver_if_room(reply),
-            None => {}
+            (Some(AliasMode::Explicit), _) => self.deliver_if_room(reply),
+            (None, _) => {}
         }
     }
 

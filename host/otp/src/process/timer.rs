@@ -90,6 +90,7 @@ impl Context {
         destination: Destination,
         load: Load,
     ) -> Result<Reference, LimitExceeded> {
+        self.settle();
         let (inner, process) = (&self.runtime().inner, self.process());
         // What has run out and was not received still takes its slot and its room.
         let unread = process.state.lock().mailbox.signals();

@@ -11,7 +11,7 @@ use crate::runtime::Inner;
 use crate::timer::Key;
 
 /// Longer cycles are not found: the walk is on the caller's time.
-const MAX_CYCLE: usize = 256;
+pub(crate) const MAX_CYCLE: usize = 256;
 
 /// A process in a cycle, and what tells its wait from others.
 pub(crate) type Link = (Pid, u64);

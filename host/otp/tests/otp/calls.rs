@@ -165,3 +165,34 @@ fn a_call_is_not_dropped_by_a_mailbox_that_drops_the_newest() {
         context.exit_process(server, ExitReason::Kill);
     });
 }
+
+/// Neither through an alias, nor after an answer that has just fitted.
+#[test]
+fn answers_never_end_the_one_who_gets_them() {
+    check(&["a reply of 1000 bytes", "DOWN error(\"oops\")", "alive"], |context, trace| async move {
+        let parent = context.pid();
+        let limits = Limits { mailbox_bytes: 1000, ..Limits::default() };
+        let victim =
+            child(&context, SpawnOptions { limits, ..Default::default() }, move |context| async move {
+                let alias = context.alias(regrow_otp::AliasMode::Reply).unwrap();
+                let server = child(&context, Default::default(), move |context| async move {
+                    let Some(Received::Message(message)) = context.receive(None).await else { return oops() };
+                    let MessageKind::Call(from) = message.kind else { return oops() };
+                    context.reply(from, Bytes::from(vec![0; 1000])).unwrap();
+                    context.reply(alias, Bytes::from(vec![0; 2000])).unwrap();
+                    oops()
+                });
+                let monitor = context.monitor(server.into()).unwrap();
+                let request = context.send_request(&server.into(), Bytes::new()).await.unwrap();
+                settle(&context).await;
+                let reply = context.receive_answer(request, None).await.unwrap();
+                send(&context, parent, &format!("a {} of {} bytes", reply.kind(), reply.payload_len()));
+                send(&context, parent, &down(&context, monitor).await);
+                context.receive(Some(Duration::from_secs(1))).await;
+                ExitReason::Normal
+            });
+        trace.note(next(&context).await);
+        trace.note(next(&context).await);
+        trace.note(if context.runtime().is_alive(victim) { "alive" } else { "dead" });
+    });
+}

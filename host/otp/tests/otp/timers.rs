@@ -216,21 +216,16 @@ fn p63_absolute_time_and_results_as_messages() {
 #[test]
 fn p61_timers_that_outlive_their_creators_are_limited_by_component() {
     check(
-        &["10 left of 100", "5 of another component", "none when they have run out"],
+        &["8 of 8 MiB left of 20", "1 of another component", "none when they have run out"],
         |context, trace| async move {
-            let limits = Limits { timers: 10, ..Limits::default() };
+            let payload = Bytes::from(vec![0; 8 << 20]);
             let running = |context: &Context| running_timers(context.runtime());
             let leave = |component: &'static str| {
-                let options = SpawnOptions {
-                    limits: limits.clone(),
-                    component: Some(component.into()),
-                    ..Default::default()
-                };
+                let options = SpawnOptions { component: Some(component.into()), ..Default::default() };
+                let payload = payload.clone();
                 child(&context, options, move |context| async move {
-                    for _ in 0..5 {
-                        let to = Destination::from("nobody");
-                        context.start_timer(Duration::from_secs(60), to, Bytes::new()).unwrap();
-                    }
+                    let to = Destination::from("nobody");
+                    context.start_timer(Duration::from_secs(60), to, payload).unwrap();
                     ExitReason::Normal
                 })
             };
@@ -239,7 +234,7 @@ fn p61_timers_that_outlive_their_creators_are_limited_by_component() {
                 context.await_down(creator).await;
             }
             let left = running(&context);
-            trace.note(format!("{left} left of 100"));
+            trace.note(format!("{left} of 8 MiB left of 20"));
             let creator = leave("other");
             context.await_down(creator).await;
             trace.note(format!("{} of another component", running(&context) - left));

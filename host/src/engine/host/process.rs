@@ -30,6 +30,9 @@ const MAX_INFO_ITEMS: usize = 64;
 /// Entries that the lists among them may have together.
 const MAX_INFO_ENTRIES: usize = 10_000;
 
+/// What an item is charged with beside its answer, as bytes that are moved.
+const INFO_ITEM_BYTES: usize = 1 << 10;
+
 type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl GuestState {
@@ -228,7 +231,8 @@ impl Host for GuestState {
     }
 
     async fn info(&mut self, pid: wit::Pid, items: Vec<String>) -> Outcome<Option<Vec<Vec<u8>>>> {
-        let context = self.charge(items.iter().map(String::len).sum()).await?;
+        let names: usize = items.iter().map(String::len).sum();
+        let context = self.charge(names + items.len() * INFO_ITEM_BYTES).await?;
         if items.len() > MAX_INFO_ITEMS {
             let why = format!("{} items, and there are no more than {MAX_INFO_ITEMS} at once", items.len());
             return Ok(Err(wit::Error::BadArgument(why)));
