@@ -308,7 +308,8 @@ fn refused_requests() {
     let spawned = process::spawn("helper-sleep", &(), &none).unwrap();
     let down = mailbox::wait_for(spawned.monitor.unwrap(), None);
     assert!(matches!(down, Some(Received::Down { reason: ExitReason::Limit(_), .. })), "{down:?}");
-    let started = process::start("helper-sleep", &(), &Default::default(), Some(Duration::ZERO));
+    let silent = crate::helpers::Word::Nothing;
+    let started = process::start("helper-init", &silent, &Default::default(), Some(Duration::ZERO));
     assert!(matches!(started, Ok(process::Started::Timeout)), "{started:?}");
     assert_eq!(mailbox::receive(NOW), None);
 }
