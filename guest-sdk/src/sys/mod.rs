@@ -13,4 +13,9 @@ pub(crate) use wasm::api::*;
 #[cfg(target_family = "wasm")]
 pub use wasm::{Entries, Guest, StartArgument, WitExitReason, bindings, describe, export, run};
 
+/// Rounds up: a timer that has not run out has something left.
+pub(crate) fn whole_milliseconds(duration: core::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
 pub use crate::component::{run_init, run_process, run_server};

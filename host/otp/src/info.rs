@@ -75,6 +75,9 @@ impl ProcessInfo {
     }
 }
 
+/// Entries that the lists of a guest's question may have together.
+pub const MAX_INFO_ENTRIES: usize = 10_000;
+
 /// Messages of a mailbox that are shown: the answer must not cost the host much more than the question.
 const SHOWN_MESSAGES: usize = 1_000;
 

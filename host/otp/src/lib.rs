@@ -54,7 +54,7 @@ pub use alias::{AliasMode, MonitorAlias};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};
 pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, WasmTrap};
-pub use info::{InfoItem, InfoTooLarge, ProcessInfo};
+pub use info::{InfoItem, InfoTooLarge, MAX_INFO_ENTRIES, ProcessInfo};
 pub use limits::{Limits, WhenFull};
 pub use monitor::MonitorOptions;
 pub use pid::{Destination, Pid, Reference, ReplyTo};

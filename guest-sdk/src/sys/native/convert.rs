@@ -6,6 +6,7 @@ use regrow_otp as otp;
 
 use crate::mailbox::{CallError, Message, MessageKind, Received};
 use crate::process::{Flag, WhenFull};
+use crate::sys::whole_milliseconds;
 use crate::{Destination, Error, ExitReason, LimitExceeded, Pid, Reference, ReplyTo, WasmTrap};
 
 impl From<otp::Pid> for Pid {
@@ -203,8 +204,7 @@ impl From<otp::Received> for Received {
                 payload: match system.kind {
                     otp::SystemKind::InitAck(_) => system.payload.to_vec(),
                     otp::SystemKind::CancelTimer(left) | otp::SystemKind::ReadTimer(left) => {
-                        let left = left.map(|left| left.as_nanos().div_ceil(1_000_000) as u64);
-                        regrow_term::encode(&left).unwrap_or_default()
+                        regrow_term::encode(&left.map(whole_milliseconds)).unwrap_or_default()
                     }
                 },
             },

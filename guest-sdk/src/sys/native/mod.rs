@@ -152,8 +152,8 @@ pub(crate) fn info(pid: Pid, items: &[&str]) -> Result<Option<Vec<Term>>, Error>
         otp::InfoItem::from_name(name).ok_or_else(unknown)
     };
     let items = items.iter().map(item).collect::<Result<Vec<_>, _>>()?;
-    const MAX_INFO_ENTRIES: usize = 10_000;
-    let values = current().context.runtime().process_info_items(pid.into(), &items, MAX_INFO_ENTRIES);
+    let runtime = current().context.runtime().clone();
+    let values = runtime.process_info_items(pid.into(), &items, otp::MAX_INFO_ENTRIES);
     values.map_err(|too_large| {
         Error::Limit(crate::LimitExceeded {
             which: "info_entries".to_owned(),

@@ -7,15 +7,12 @@ use core::time::Duration;
 use crate::mailbox::{AliasMode, CallError, Received};
 use crate::process::{Flag, InitResult, MonitorAlias, MonitorOptions, SpawnOptions, Spawned, Started};
 use crate::sys::wasm::bindings::regrow::otp::{log as host_log, mailbox, process, registry, timer};
+use crate::sys::whole_milliseconds;
 use crate::timer::Due;
 use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, Term, TimerRef};
 
 fn milliseconds(timeout: Option<Duration>) -> Option<u64> {
     timeout.map(whole_milliseconds)
-}
-
-fn whole_milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn self_pid() -> Pid {

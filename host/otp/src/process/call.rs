@@ -28,20 +28,13 @@ impl Context {
             Err(CallError::NotSent(SendError::NoRoomInTime)) => return Err(CallError::Timeout),
             sent => sent?,
         };
-        match self.receive_answer_until(reference, deadline).await {
+        // When the time is up, what arrived at the last moment counts (`gen:do_call`), and nothing of the call is left
+        // behind (rule G14).
+        let answer = self.receive_answer_until(reference, deadline).await;
+        match answer.or_else(|| self.abandon(reference)) {
             Some(Received::Reply { payload, .. }) => Ok(payload),
             Some(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
-            Some(_) | None => self.give_up_call(reference),
-        }
-    }
-
-    /// Ends a call whose time is up. What arrived at the last moment counts (`gen:do_call`), and nothing of the
-    /// call is left behind (rule G14).
-    fn give_up_call(&self, reference: Reference) -> Result<Bytes, CallError> {
-        match self.abandon(reference) {
-            Some(Received::Reply { payload, .. }) => Ok(payload),
-            Some(Received::Down { reason, .. }) => Err(CallError::Down(reason)),
-            _ => Err(CallError::Timeout),
+            Some(_) | None => Err(CallError::Timeout),
         }
     }
 

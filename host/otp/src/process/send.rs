@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Instant;
 use crate::event::Event;
-use crate::exit_reason::LimitKind;
+use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::limits::check;
 use crate::pid::{Destination, Pid, ReplyTo};
 use crate::process::wait::Wait;
@@ -63,8 +63,7 @@ impl Context {
     /// # Errors
     /// [`SendError::TooLarge`]
     pub fn reply(&self, to: ReplyTo, payload: Bytes) -> Result<(), SendError> {
-        let allowed = self.process().limits.message_bytes;
-        check(LimitKind::MessageBytes, allowed, payload.len() as u64).map_err(SendError::TooLarge)?;
+        self.check_size(&payload).map_err(SendError::TooLarge)?;
         self.runtime().inner.send(to.pid, Signal::Reply { reference: to.reference, payload });
         Ok(())
     }
@@ -74,6 +73,11 @@ impl Context {
         found.ok_or_else(|| SendError::NoName(destination.to_string()))
     }
 
+    /// Whether this process may send that much at once.
+    pub(super) fn check_size(&self, payload: &Bytes) -> Result<(), LimitExceeded> {
+        check(LimitKind::MessageBytes, self.process().limits.message_bytes, payload.len() as u64)
+    }
+
     /// A message of this process, if it may be that large.
     pub(super) fn message(
         &self,
@@ -81,8 +85,7 @@ impl Context {
         payload: Bytes,
         deadline: Option<Instant>,
     ) -> Result<Message, SendError> {
-        let allowed = self.process().limits.message_bytes;
-        check(LimitKind::MessageBytes, allowed, payload.len() as u64).map_err(SendError::TooLarge)?;
+        self.check_size(&payload).map_err(SendError::TooLarge)?;
         Ok(self.own_message(kind, payload, deadline))
     }
 

@@ -39,7 +39,7 @@ impl Context {
         destination: Destination,
         payload: Bytes,
     ) -> Result<Reference, LimitExceeded> {
-        check(LimitKind::MessageBytes, self.process().limits.message_bytes, payload.len() as u64)?;
+        self.check_size(&payload)?;
         self.add_timer(due, destination, Load::Timer(payload))
     }
 
@@ -68,8 +68,7 @@ impl Context {
         destination: Destination,
         payload: Bytes,
     ) -> Result<Reference, TimerError> {
-        check(LimitKind::MessageBytes, self.process().limits.message_bytes, payload.len() as u64)
-            .map_err(TimerError::Limit)?;
+        self.check_size(&payload).map_err(TimerError::Limit)?;
         let message = self.own_message(MessageKind::Info, payload, None);
         let reserved = destination == Destination::Pid(self.pid());
         let bytes = message.payload.len() as u64;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use regrow_otp::{
-    Flag as OtpFlag, InfoItem, InitAck, LinkError, MonitorOptions, Pid, Reference, SpawnOptions,
-    StartOutcome, WhenFull,
+    Flag as OtpFlag, InfoItem, InitAck, LinkError, MAX_INFO_ENTRIES, MonitorOptions, Pid, Reference,
+    SpawnOptions, StartOutcome, WhenFull,
 };
 use regrow_term::encode;
 
@@ -26,9 +26,6 @@ const MAX_LABEL_BYTES: usize = 255;
 
 /// Items of `process_info` that can be asked for at once: each costs the host more than its name.
 const MAX_INFO_ITEMS: usize = 64;
-
-/// Entries that the lists among them may have together.
-const MAX_INFO_ENTRIES: usize = 10_000;
 
 /// What an item is charged with beside its answer, as bytes that are moved.
 const INFO_ITEM_BYTES: usize = 1 << 10;

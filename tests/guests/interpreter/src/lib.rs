@@ -278,7 +278,7 @@ impl Player {
                 if let Received::Message(message) = &received {
                     self.call = message.reply_to().or(self.call);
                 }
-                Report::Received(seen(received, &self.labels))
+                Report::Received(seen(received, &self.labels, |object| self.object(object)))
             }
         }
     }

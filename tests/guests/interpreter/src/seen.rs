@@ -28,7 +28,12 @@ fn text(payload: &[u8]) -> String {
     regrow_sdk::decode(payload).unwrap_or_else(|_| "?".to_owned())
 }
 
-pub(crate) fn seen(received: Received, labels: &BTreeMap<Reference, String>) -> Seen<Pid> {
+/// `object_of` says how the scenario calls what was monitored.
+pub(crate) fn seen(
+    received: Received,
+    labels: &BTreeMap<Reference, String>,
+    object_of: impl FnOnce(Destination) -> Object<Pid>,
+) -> Seen<Pid> {
     match received {
         Received::Message(message) => match message.kind {
             MessageKind::Call(_) => Seen::Call(text(&message.payload)),
@@ -37,13 +42,7 @@ pub(crate) fn seen(received: Received, labels: &BTreeMap<Reference, String>) -> 
         Received::Exit { from, reason } => Seen::Exit { from, reason: reason_text(&reason) },
         Received::Down { reference, object, reason, tag } => Seen::Down {
             monitor: labels.get(&reference).cloned().unwrap_or_else(|| "_".to_owned()),
-            object: match object {
-                Destination::Pid(pid) => Object::Process(pid),
-                // Scenarios know it without what the player put before it.
-                Destination::Name(name) => {
-                    Object::Name(name.split_once('_').map_or(name.as_str(), |(_, name)| name).to_owned())
-                }
-            },
+            object: object_of(object),
             reason: reason_text(&reason),
             tag: tag.map(|tag| text(&tag)),
         },

@@ -39,7 +39,7 @@ impl Model {
         }
     }
 
-    pub(super) fn matches(pattern: &Pattern, message: &Message) -> bool {
+    fn matches(pattern: &Pattern, message: &Message) -> bool {
         match (pattern, message) {
             (Pattern::Any, _)
             | (Pattern::Message, Message::Text(_))

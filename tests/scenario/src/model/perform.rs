@@ -47,7 +47,7 @@ impl Model {
     }
 
     /// Does what has a result, or may have one later.
-    pub(super) fn answer(&mut self, actor: &str, op: &Op) -> Option<String> {
+    fn answer(&mut self, actor: &str, op: &Op) -> Option<String> {
         match op {
             Op::TrapExit { on } => Some(std::mem::replace(&mut self.of(actor).trap_exit, *on).to_string()),
             Op::Link { process } => Some(self.link(actor, process).to_owned()),
@@ -79,7 +79,7 @@ impl Model {
         }
     }
 
-    pub(super) fn link(&mut self, actor: &str, process: &str) -> &'static str {
+    fn link(&mut self, actor: &str, process: &str) -> &'static str {
         // P25
         if process == actor {
             return "true";
@@ -97,7 +97,7 @@ impl Model {
         "true"
     }
 
-    pub(super) fn unlink(&mut self, actor: &str, process: &str) -> bool {
+    fn unlink(&mut self, actor: &str, process: &str) -> bool {
         self.of(actor).links.remove(process);
         if let Some(peer) = self.living.get_mut(process) {
             peer.links.remove(actor);
@@ -105,7 +105,7 @@ impl Model {
         true
     }
 
-    pub(super) fn demonitor_flush(&mut self, actor: &str, monitor: &str) -> bool {
+    fn demonitor_flush(&mut self, actor: &str, monitor: &str) -> bool {
         let active = self.release(actor, monitor).is_some();
         self.of(actor)
             .mailbox
@@ -113,7 +113,7 @@ impl Model {
         active
     }
 
-    pub(super) fn exit2(&mut self, actor: &str, process: &str, reason: &str) -> Option<String> {
+    fn exit2(&mut self, actor: &str, process: &str, reason: &str) -> Option<String> {
         self.signal(process, Signal::Exit { from: actor.to_owned(), reason: reason.to_owned() });
         // P19: there is no return from a fatal signal to oneself.
         let fatal = reason == "kill" || !self.of(actor).trap_exit;
@@ -121,14 +121,14 @@ impl Model {
     }
 
     /// P49
-    pub(super) fn send(&mut self, target: &Target, text: &str) -> &'static str {
+    fn send(&mut self, target: &Target, text: &str) -> &'static str {
         let Some(to) = self.resolve(target) else { return "badarg" };
         self.signal(&to, Signal::Message(Message::Text(text.to_owned())));
         "ok"
     }
 
     /// P70
-    pub(super) fn register(&mut self, name: &str, process: &str) -> bool {
+    fn register(&mut self, name: &str, process: &str) -> bool {
         let possible = self.living.contains_key(process)
             && !self.names.contains_key(name)
             && !self.names.values().any(|owner| owner == process);
@@ -138,7 +138,7 @@ impl Model {
         possible
     }
 
-    pub(super) fn send_alias(&mut self, alias: &str, text: &str) -> &'static str {
+    fn send_alias(&mut self, alias: &str, text: &str) -> &'static str {
         if let Some(owner) = self.alias_owners.get(alias).cloned() {
             let (alias, text) = (alias.to_owned(), text.to_owned());
             self.signal(&owner, Signal::AliasMessage { alias, text });
@@ -146,23 +146,23 @@ impl Model {
         "ok"
     }
 
-    pub(super) fn reply(&mut self, actor: &str, text: &str) -> &'static str {
+    fn reply(&mut self, actor: &str, text: &str) -> &'static str {
         if let Some((caller, call)) = self.of(actor).call.take() {
             self.signal(&caller, Signal::Reply { call, text: text.to_owned() });
         }
         "ok"
     }
 
-    pub(super) fn spawn(&mut self, process: &str) {
+    fn spawn(&mut self, process: &str) {
         self.living.insert(process.to_owned(), Process::default());
     }
 
-    pub(super) fn make_link(&mut self, one: &str, other: &str) {
+    fn make_link(&mut self, one: &str, other: &str) {
         self.of(one).links.insert(other.to_owned());
         self.of(other).links.insert(one.to_owned());
     }
 
-    pub(super) fn monitor(&mut self, actor: &str, target: &Target, label: &str, mode: MonitorMode) {
+    fn monitor(&mut self, actor: &str, target: &Target, label: &str, mode: MonitorMode) {
         let resolved = self.resolve(target);
         if resolved.as_deref() == Some(actor) {
             // P39, as the BEAM does it: it is not even made.
@@ -190,12 +190,12 @@ impl Model {
         Some(monitor)
     }
 
-    pub(super) fn make_alias(&mut self, actor: &str, alias: &str, once: bool) {
+    fn make_alias(&mut self, actor: &str, alias: &str, once: bool) {
         self.alias_owners.insert(alias.to_owned(), actor.to_owned());
         self.of(actor).aliases.insert(alias.to_owned(), once);
     }
 
-    pub(super) fn unalias(&mut self, actor: &str, alias: &str) -> bool {
+    fn unalias(&mut self, actor: &str, alias: &str) -> bool {
         let process = self.of(actor);
         if let Some(monitor) = process.monitors.get_mut(alias) {
             // P47: the monitor stays.
@@ -223,14 +223,7 @@ impl Model {
         }
     }
 
-    pub(super) fn start_timer(
-        &mut self,
-        actor: &str,
-        label: &str,
-        ms: u64,
-        target: &Target,
-        message: Message,
-    ) {
+    fn start_timer(&mut self, actor: &str, label: &str, ms: u64, target: &Target, message: Message) {
         // P59: a timer for the dead is none.
         if let Target::Process(process) = target
             && !self.living.contains_key(process)
@@ -276,18 +269,12 @@ impl Model {
         }
     }
 
-    pub(super) fn next_due(&self) -> Option<String> {
+    fn next_due(&self) -> Option<String> {
         let due = self.timers.iter().filter(|(_, timer)| timer.due <= self.now);
         due.min_by_key(|(_, timer)| timer.due).map(|(label, _)| label.clone())
     }
 
-    pub(super) fn call(
-        &mut self,
-        actor: &str,
-        target: &Target,
-        text: &str,
-        ms: Option<u64>,
-    ) -> Option<String> {
+    fn call(&mut self, actor: &str, target: &Target, text: &str, ms: Option<u64>) -> Option<String> {
         let Some(server) = self.resolve(target) else { return Some("down noproc".to_owned()) };
         if server == actor {
             return Some("calling_self".to_owned());

@@ -45,7 +45,7 @@ impl Model {
         }
     }
 
-    pub(super) fn arrive(&mut self, to: &str, signal: Signal) {
+    fn arrive(&mut self, to: &str, signal: Signal) {
         let trap_exit = self.of(to).trap_exit;
         match signal {
             Signal::Message(message) => self.deliver(to, message),
@@ -87,7 +87,7 @@ impl Model {
     }
 
     /// A call is over; one that was not waited for any more is no call (P44).
-    pub(super) fn end_call(&mut self, caller: &str, ended: u64, result: &str) {
+    fn end_call(&mut self, caller: &str, ended: u64, result: &str) {
         if matches!(&self.of(caller).blocked, Some(Blocked::Call { call, .. }) if *call == ended) {
             self.of(caller).blocked = None;
             self.see(caller);
@@ -95,7 +95,7 @@ impl Model {
         }
     }
 
-    pub(super) fn deliver(&mut self, to: &str, message: Message) {
+    fn deliver(&mut self, to: &str, message: Message) {
         self.see(to);
         self.of(to).mailbox.push(message);
         if let Some(Blocked::Receive { pattern, .. }) = self.of(to).blocked.clone()
@@ -107,7 +107,7 @@ impl Model {
     }
 
     /// Two things at once that a process gets to see may come in any order.
-    pub(super) fn see(&mut self, process: &str) {
+    fn see(&mut self, process: &str) {
         let count = self.seen.entry(process.to_owned()).or_default();
         *count += 1;
         self.ambiguous |= *count > 1;
