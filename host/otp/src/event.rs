@@ -152,6 +152,15 @@ pub enum ReportKind {
         /// Within which time.
         period: Duration,
     },
+    /// A child is parked: it was restarted too often, and waits for somebody to resume it.
+    Parked {
+        /// Its id.
+        child: String,
+        /// How many restarts are allowed.
+        intensity: u32,
+        /// Within which time.
+        period: Duration,
+    },
     /// The supervisor ends because a significant child did (`auto_shutdown`).
     AutoShutdown {
         /// The child's id.
@@ -170,11 +179,20 @@ pub enum Decision {
         restarts: u64,
         /// The children that are stopped and started again with it.
         with: Vec<String>,
+        /// How long that waits.
+        wait: Duration,
     },
     /// Keeps its specification: it can be started again.
     Keep,
     /// Forgets it.
     Delete,
+    /// Parks it: too many restarts.
+    Park {
+        /// How many restarts are allowed.
+        intensity: u32,
+        /// Within which time.
+        period: Duration,
+    },
     /// Gives up: too many restarts (`reached_max_restart_intensity`).
     GiveUp {
         /// How many restarts are allowed.

@@ -43,6 +43,11 @@ impl ExitReason {
         Self::Error(Arc::new(Term::Text(text.into())))
     }
 
+    /// The name of a process to be started belongs to another (`{already_started, Pid}`, rule G6).
+    pub fn already_started(pid: crate::pid::Pid) -> Self {
+        Self::Error(Arc::new(Term::List(vec![Term::from("already_started"), pid.to_term()])))
+    }
+
     /// The reason as a term: for messages and for reasons that name another reason.
     pub fn to_term(&self) -> Term {
         match self {

@@ -64,7 +64,10 @@ impl Backlog {
             Received::Message(_) => None,
             Received::Exit { .. } => Some(&mut self.links),
             Received::Down { .. } | Received::Reply { .. } => Some(&mut self.monitors),
-            Received::System(SystemMessage { kind: SystemKind::InitAck(_), .. }) => Some(&mut self.monitors),
+            Received::System(SystemMessage {
+                kind: SystemKind::InitAck(_) | SystemKind::SupervisorResponse(_),
+                ..
+            }) => Some(&mut self.monitors),
             Received::Timer { .. } | Received::System(_) => Some(&mut self.timers),
         }
     }

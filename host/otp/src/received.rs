@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::exit_reason::ExitReason;
 use crate::pid::{Destination, Pid, Reference, ReplyTo};
 use crate::signal::Envelope;
+use crate::supervisor::{SupervisorRequest, SupervisorResponse};
 
 /// What a process receives. Only the host makes the variants beside `Message`: no process can forge them.
 #[derive(Clone, Debug)]
@@ -95,6 +96,10 @@ pub enum SystemKind {
     CancelTimer(Option<Duration>),
     /// What a timer has left, as asked for without waiting (`{read_timer, Ref, Result}`, rule P63).
     ReadTimer(Option<Duration>),
+    /// A supervisor is asked something.
+    SupervisorRequest(SupervisorRequest),
+    /// A supervisor answers.
+    SupervisorResponse(SupervisorResponse),
 }
 
 impl SystemKind {
@@ -104,6 +109,8 @@ impl SystemKind {
             Self::InitAck(_) => "init-ack",
             Self::CancelTimer(_) => "cancel-timer",
             Self::ReadTimer(_) => "read-timer",
+            Self::SupervisorRequest(_) => "supervisor-request",
+            Self::SupervisorResponse(_) => "supervisor-response",
         }
     }
 }
@@ -113,6 +120,8 @@ impl SystemKind {
 pub enum InitAck {
     /// It runs.
     Started,
+    /// It runs, and this encoded term is for whoever asked for it (`{ok, Pid, Info}`, rule S11).
+    StartedWith(Bytes),
     /// It has nothing to do and ends (`ignore`).
     Ignore,
     /// It can't run, and why.

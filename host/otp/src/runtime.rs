@@ -18,6 +18,7 @@ use crate::random::RandomSource;
 use crate::registry::{RegisterError, Registry};
 use crate::scheduler::Scheduler;
 use crate::signal::Signal;
+use crate::supervisor::PartitionTable;
 use crate::sync::Mutex;
 use crate::table::ProcessTable;
 use crate::timer::{Due, Load, Timer, Timers};
@@ -59,6 +60,7 @@ pub struct Runtime {
 pub(crate) struct Inner {
     pub(crate) table: ProcessTable,
     pub(crate) registry: Registry,
+    pub(crate) partitions: PartitionTable,
     pub(crate) timers: Timers,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -73,6 +75,7 @@ impl Runtime {
         let inner = Inner {
             table: ProcessTable::new(config.max_processes),
             registry: Registry::default(),
+            partitions: PartitionTable::default(),
             timers: Timers::default(),
             scheduler: Arc::new(Scheduler::new(config.workers)),
             clock: config.clock,

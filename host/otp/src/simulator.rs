@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Instant, VirtualClock};
 use crate::event::EventSink;
+use crate::pid::Pid;
 use crate::random::{RandomSource, SplitMix64};
 use crate::runtime::{Runtime, RuntimeConfig};
 
@@ -73,6 +74,15 @@ impl Simulator {
         self.polls += 1;
         self.runtime.poll(&process);
         true
+    }
+
+    /// Polls that process, as long as it can run at the present moment, and nobody else. For one worker.
+    pub fn run_only(&mut self, pid: Pid) {
+        let scheduler = self.runtime.inner.scheduler.clone();
+        while let Some(process) = scheduler.next_if_queued(|process| process.pid == pid) {
+            self.polls += 1;
+            self.runtime.poll(&process);
+        }
     }
 
     /// Runs until nobody can run and no timer is left, moving the clock from timer to timer.

@@ -61,6 +61,11 @@ impl Context {
         drop(discarded);
     }
 
+    /// Sends what only the host says.
+    pub(crate) fn send_system(&self, to: Pid, system: SystemMessage) {
+        self.runtime.inner.send(to, Signal::System(system));
+    }
+
     /// Gives this process a label that others can read (`proc_lib:set_label/1`).
     pub fn set_label(&self, label: Option<String>) {
         self.process.state.lock().label = label;

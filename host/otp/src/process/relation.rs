@@ -84,7 +84,7 @@ impl Context {
         self.hold_monitor(target, object, role, options.tag)
     }
 
-    pub(super) fn hold_monitor(
+    pub(crate) fn hold_monitor(
         &self,
         target: Option<Pid>,
         object: Destination,

@@ -47,7 +47,7 @@ impl Context {
         let monitor = monitor.unwrap_or(ack);
         let outcome = match self.first_word(ack, monitor, timeout).await {
             Some(Received::System(SystemMessage { kind: SystemKind::InitAck(word), .. })) => match word {
-                InitAck::Started => {
+                InitAck::Started | InitAck::StartedWith(_) => {
                     if !keep_monitor {
                         self.demonitor(monitor, true);
                     }

@@ -135,6 +135,13 @@ impl Scheduler {
         }
     }
 
+    /// For a simulation with one worker: takes out that process, if it is there.
+    pub(crate) fn next_if_queued(&self, is_it: impl Fn(&Process) -> bool) -> Option<Arc<Process>> {
+        let mut queue = self.queues[0].lock();
+        let index = queue.iter().position(|process| is_it(process))?;
+        queue.remove(index)
+    }
+
     fn longest_other(&self, index: usize) -> Option<(usize, usize)> {
         let lengths = (0..self.queues.len()).filter(|other| *other != index);
         lengths.map(|other| (self.queues[other].lock().len(), other)).max()

@@ -10,29 +10,40 @@ use crate::clock::Instant;
 pub struct RestartWindow {
     intensity: u32,
     period_seconds: u64,
-    /// Whole seconds, oldest first.
-    restarts: VecDeque<u64>,
+    /// Whole seconds with the restarts in them, oldest first: as long as the period at most, where OTP's list grows with
+    /// the intensity.
+    restarts: VecDeque<(u64, u32)>,
+    total: u32,
 }
 
 impl RestartWindow {
     /// Allows `intensity` restarts within `period`.
     pub fn new(intensity: u32, period: Duration) -> Self {
-        Self { intensity, period_seconds: period.as_secs(), restarts: VecDeque::new() }
+        Self { intensity, period_seconds: period.as_secs(), restarts: VecDeque::new(), total: 0 }
     }
 
-    /// Counts a restart at `now`; false if it is one too many. Time is counted in whole seconds and the window
-    /// includes both its ends, as in OTP. Never holds more than `intensity + 1` stamps.
+    /// Counts a restart at `now`; false if it is one too many, and then it is not counted. Time is counted in whole
+    /// seconds and the window includes both its ends, as in OTP. Constant time, amortised.
     pub fn admit(&mut self, now: Instant) -> bool {
         let now = now.since_start().as_secs();
         let oldest = now.saturating_sub(self.period_seconds);
-        while self.restarts.front().is_some_and(|stamp| *stamp < oldest) {
-            self.restarts.pop_front();
+        while let Some((_, count)) = self.restarts.pop_front_if(|(second, _)| *second < oldest) {
+            self.total -= count;
         }
-        self.restarts.push_back(now);
-        let admitted = self.restarts.len() <= self.intensity as usize;
-        if !admitted {
-            self.restarts.pop_front();
+        if self.total >= self.intensity {
+            return false;
         }
-        admitted
+        self.total += 1;
+        match self.restarts.back_mut().filter(|(second, _)| *second == now) {
+            Some((_, count)) => *count += 1,
+            None => self.restarts.push_back((now, 1)),
+        }
+        true
+    }
+
+    /// Allows something else from now on; what has been counted stays.
+    pub(super) fn reconfigure(&mut self, intensity: u32, period: Duration) {
+        self.intensity = intensity;
+        self.period_seconds = period.as_secs();
     }
 }

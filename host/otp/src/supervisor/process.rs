@@ -1,83 +1,38 @@
 //! The process around the supervisor's state machine: messages in, actions out.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::event;
 use crate::exit_reason::ExitReason;
-use crate::limits::Limits;
-use crate::pid::{Destination, Pid, Reference};
-use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
-use crate::received::{Received, SystemKind, SystemMessage};
-use crate::runtime::{HOST, Runtime};
+use crate::pid::{Destination, Pid, Reference, ReplyTo};
+use crate::process::{Context, SpawnError};
+use crate::received::{Message, MessageKind, Received, SystemKind, SystemMessage};
+use crate::registry::RegisterError;
+use crate::runtime::HOST;
+use crate::supervisor::definition::SupervisorSpec;
 use crate::supervisor::machine::{Action, Alarm, ChildKey, Event, Machine};
-use crate::supervisor::spec::{ChildSpec, SpecError, StartChild, Started, SupFlags, check_spec};
+use crate::supervisor::partition::PartitionEntry;
+use crate::supervisor::request::{ChildName, ManagementError, Request, Response, SupervisorResponse};
+use crate::supervisor::start::Started;
 
-/// A supervisor as it is to be started: flags and children, in start order.
-#[derive(Clone)]
-pub struct SupervisorSpec {
-    path: Arc<str>,
-    name: Option<String>,
-    flags: SupFlags,
-    children: Vec<ChildSpec>,
-}
+/// What a supervisor is charged with for each crash of a child, in reductions: what is lost with an instance and what it
+/// takes to bring up another, whatever little the child did itself.
+const CRASH_REDUCTIONS: u64 = 20_000;
 
-impl SupervisorSpec {
-    /// A supervisor, after a check of its flags and children. `path` says where it stands in its tree, as
-    /// `app/pool`; it is registered as `name` if there is one.
-    ///
-    /// # Errors
-    /// Every [`SpecError`] that there is.
-    pub fn new(
-        path: impl Into<Arc<str>>,
-        name: Option<String>,
-        flags: SupFlags,
-        children: Vec<ChildSpec>,
-    ) -> Result<Self, Vec<SpecError>> {
-        let errors = check_spec(&flags, &children);
-        if errors.is_empty() { Ok(Self { path: path.into(), name, flags, children }) } else { Err(errors) }
-    }
-
-    /// Starts this supervisor as the root of a tree. It stops when the host sends it an exit signal.
-    ///
-    /// # Errors
-    /// [`SpawnError`]
-    pub fn start_root(&self, runtime: &Runtime) -> Result<Pid, SpawnError> {
-        let spec = self.clone();
-        runtime.spawn(self.options(None), move |context| run(spec, context))
-    }
-
-    fn options(&self, ack: Option<Reference>) -> SpawnOptions {
-        SpawnOptions {
-            kind: ProcessKind::Supervisor,
-            entry: Some(self.path.clone()),
-            name: self.name.clone(),
-            link: true,
-            trap_exit: true,
-            init_ack: ack,
-            limits: Limits { links: u64::MAX, monitors: u64::MAX, timers: u64::MAX, ..Limits::default() },
-            ..SpawnOptions::default()
-        }
-    }
-}
-
-impl StartChild for SupervisorSpec {
-    fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
-        let spec = self.clone();
-        let (pid, _) = supervisor.spawn(self.options(Some(ack)), move |context| run(spec, context))?;
-        Ok(Started { pid, acknowledges: true })
-    }
-}
-
-async fn run(spec: SupervisorSpec, context: Context) -> ExitReason {
+pub(super) async fn run(spec: SupervisorSpec, context: Context) -> ExitReason {
+    let seed = context.runtime().inner.random_u64();
+    let machine = Machine::new(&spec, seed);
+    let partitions = machine.partitions().map(|_| PartitionEntry::new(context.runtime(), context.pid()));
     let mut supervisor = Supervisor {
         parent: context.identity().parent,
-        machine: Machine::new(spec.flags, spec.children),
-        path: spec.path,
-        alarms: HashMap::new(),
+        machine,
+        path: spec.path.to_string(),
+        alarms: Alarms::default(),
+        partitions,
         context,
     };
     let mut event = Some(Event::Start);
@@ -95,16 +50,25 @@ async fn run(spec: SupervisorSpec, context: Context) -> ExitReason {
     }
 }
 
+/// The alarms that are set, both ways: there may be one for each child.
+#[derive(Default)]
+struct Alarms {
+    by_timer: HashMap<Reference, Alarm>,
+    timers: HashMap<Alarm, Reference>,
+}
+
 struct Supervisor {
     context: Context,
     parent: Option<Pid>,
-    path: Arc<str>,
+    path: String,
     machine: Machine,
-    alarms: HashMap<Reference, Alarm>,
+    alarms: Alarms,
+    partitions: Option<PartitionEntry>,
 }
 
 impl Supervisor {
-    /// Exits of strangers and stray messages are dropped (rule S44).
+    /// Exits of strangers and stray messages are dropped; a stranger's call is answered at once that it was not
+    /// understood (rule S44).
     fn translate(&mut self, received: Received) -> Option<Event> {
         match received {
             Received::Exit { from, reason } if from == HOST || Some(from) == self.parent => {
@@ -114,35 +78,74 @@ impl Supervisor {
             Received::Down { object: Destination::Pid(pid), reason, .. } => {
                 Some(Event::Ended { pid, reason })
             }
-            Received::Timer { reference, .. } => self.alarms.remove(&reference).map(Event::Alarm),
-            Received::System(SystemMessage { kind: SystemKind::InitAck(ack), from, .. }) => {
-                Some(Event::Acknowledged { pid: from, ack })
+            Received::Timer { reference, .. } => {
+                let alarm = self.alarms.by_timer.remove(&reference)?;
+                self.alarms.timers.remove(&alarm);
+                Some(Event::Alarm(alarm))
             }
-            Received::System(_) | Received::Down { .. } | Received::Reply { .. } | Received::Message(_) => {
+            Received::System(SystemMessage { kind, from, reference, .. }) => match kind {
+                SystemKind::InitAck(ack) => Some(Event::Acknowledged { pid: from, ack }),
+                SystemKind::SupervisorRequest(request) => {
+                    Some(Event::Request { request: *request.0, from: ReplyTo { pid: from, reference } })
+                }
+                _ => None,
+            },
+            Received::Message(Message { kind: MessageKind::Call(from), .. }) => {
+                // An empty payload is no term: it says that the request was not understood.
+                let _ = self.context.reply(from, Bytes::new());
                 None
             }
+            Received::Down { .. } | Received::Reply { .. } | Received::Message(_) => None,
         }
     }
 
     /// Takes an event in and carries the actions out; the reason to exit, if it has come to that.
     fn take_step(&mut self, event: Event) -> Option<ExitReason> {
-        let mut events = std::collections::VecDeque::from([event]);
+        let mut events = VecDeque::from([self.with_liveness(event)]);
         while let Some(event) = events.pop_front() {
             for action in self.machine.step(event, self.context.runtime().now()) {
                 match action {
                     Action::Start(child) => events.push_back(self.start(child)),
-                    Action::End(pid, reason) => self.end(pid, reason),
-                    Action::SetAlarm(alarm, after) => self.set_alarm(alarm, after),
-                    Action::ClearAlarm(alarm) => self.clear_alarm(alarm),
-                    Action::Report(kind) => self.report(kind),
-                    Action::Acknowledge(ack) => {
-                        self.context.init_ack(ack);
-                    }
                     Action::Exit(reason) => return Some(reason),
+                    action => self.perform(action),
                 }
             }
         }
+        if let Some(entry) = &self.partitions {
+            entry.update(self.machine.partitions().unwrap_or_default());
+        }
         None
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::End(pid, reason) => {
+                // Supervisors have no limit of monitors.
+                let _ = self.context.monitor(Destination::Pid(pid));
+                self.context.exit_process(pid, reason);
+            }
+            Action::SetAlarm(alarm, after) => self.set_alarm(alarm, after),
+            Action::ClearAlarm(alarm) => self.clear_alarm(alarm),
+            Action::Report(kind) => self.report(kind),
+            Action::Acknowledge(ack) => {
+                self.context.init_ack(ack);
+            }
+            Action::Reply(to, response) => self.reply(to, response),
+            Action::ReplyWithCounts(to) => {
+                let runtime = self.context.runtime();
+                let counts = self.machine.count_children(|pid| runtime.is_alive(pid));
+                self.reply(to, Response::Counts(counts));
+            }
+            Action::ApplyTo(child, pid) => {
+                if let Some(spec) = self.machine.spec(child) {
+                    spec.start.apply_to(self.context.runtime(), pid);
+                }
+            }
+            Action::ChargeCrash => {
+                self.context.meter().reductions.fetch_add(CRASH_REDUCTIONS, Ordering::Relaxed);
+            }
+            Action::Start(_) | Action::Exit(_) => {}
+        }
     }
 
     fn start(&self, child: ChildKey) -> Event {
@@ -150,37 +153,69 @@ impl Supervisor {
         let started = self.machine.spec(child).map(|spec| spec.start.start(&self.context, ack));
         match started {
             Some(Ok(Started { pid, acknowledges })) => Event::Spawned { child, pid, acknowledges },
-            Some(Err(error)) => Event::SpawnFailed { child, reason: ExitReason::error(error.to_string()) },
+            Some(Err(error)) => Event::SpawnFailed { child, reason: spawn_failure(&error) },
             None => Event::SpawnFailed { child, reason: ExitReason::NoProc },
         }
     }
 
-    fn end(&self, pid: Pid, reason: ExitReason) {
-        // Supervisors have no limit of monitors.
-        let _ = self.context.monitor(Destination::Pid(pid));
-        self.context.exit_process(pid, reason);
+    /// `terminate_child` of a dead process is in order even if it never was a child (rule S63).
+    fn with_liveness(&self, event: Event) -> Event {
+        match event {
+            Event::Request { request: Request::TerminateChild(ChildName::Pid(pid)), from }
+                if self.machine.is_from_template()
+                    && !self.machine.knows(pid)
+                    && !self.context.runtime().is_alive(pid) =>
+            {
+                Event::Request { request: Request::Nothing, from }
+            }
+            event => event,
+        }
+    }
+
+    fn reply(&self, to: ReplyTo, response: Response) {
+        let system = SystemMessage {
+            kind: SystemKind::SupervisorResponse(SupervisorResponse(Box::new(response))),
+            reference: to.reference,
+            from: self.context.pid(),
+            payload: Bytes::new(),
+        };
+        self.context.send_system(to.pid, system);
     }
 
     fn set_alarm(&mut self, alarm: Alarm, after: Duration) {
+        self.clear_alarm(alarm);
         let own = Destination::Pid(self.context.pid());
         if let Ok(reference) = self.context.start_timer(after, own, Bytes::new()) {
-            self.alarms.insert(reference, alarm);
+            self.alarms.by_timer.insert(reference, alarm);
+            self.alarms.timers.insert(alarm, reference);
         }
     }
 
     fn clear_alarm(&mut self, alarm: Alarm) {
-        let context = &self.context;
-        self.alarms.retain(|reference, set| {
-            if *set == alarm {
-                context.cancel_timer(*reference);
-            }
-            *set != alarm
-        });
+        if let Some(reference) = self.alarms.timers.remove(&alarm) {
+            self.alarms.by_timer.remove(&reference);
+            self.context.cancel_timer(reference);
+        }
     }
 
     fn report(&self, kind: event::ReportKind) {
         let report =
-            event::SupervisorReport { supervisor: self.context.pid(), path: self.path.to_string(), kind };
+            event::SupervisorReport { supervisor: self.context.pid(), path: self.path.clone(), kind };
         self.context.emit(event::Event::Supervisor(report));
+    }
+}
+
+/// A taken name is OTP's `{already_started, Pid}` (rules G6, S52).
+fn spawn_failure(error: &SpawnError) -> ExitReason {
+    match error {
+        SpawnError::Name(RegisterError::NameTaken(pid)) => ExitReason::already_started(*pid),
+        error => ExitReason::error(error.to_string()),
+    }
+}
+
+/// What a caller of the supervisor may be told in place of an answer.
+impl From<SpawnError> for ManagementError {
+    fn from(error: SpawnError) -> Self {
+        Self::StartFailed(spawn_failure(&error))
     }
 }

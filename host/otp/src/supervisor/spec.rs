@@ -1,12 +1,11 @@
-//! Child specifications and supervisor flags, as plain data, and which of them make sense.
+//! Child specifications and supervisor flags, as plain data.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pid::{Pid, Reference};
-use crate::process::{Context, SpawnError};
+use crate::supervisor::backoff::Backoff;
+use crate::supervisor::start::StartChild;
 
 /// Which children are restarted when one of them ends (rules S19 to S21).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -18,6 +17,23 @@ pub enum Strategy {
     OneForAll,
     /// That child and those started after it.
     RestForOne,
+    /// That child; all are started from one template, while the supervisor runs (rules S62 to S65).
+    SimpleOneForOne,
+}
+
+impl Strategy {
+    /// All of them, with their names in OTP and in manifests.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("one_for_one", Self::OneForOne),
+        ("one_for_all", Self::OneForAll),
+        ("rest_for_one", Self::RestForOne),
+        ("simple_one_for_one", Self::SimpleOneForOne),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        name_among(&Self::ALL, &self)
+    }
 }
 
 /// When a child is restarted (rules S15 to S17).
@@ -32,6 +48,17 @@ pub enum Restart {
     Temporary,
 }
 
+impl Restart {
+    /// All of them, with their names in OTP and in manifests.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("permanent", Self::Permanent), ("transient", Self::Transient), ("temporary", Self::Temporary)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        name_among(&Self::ALL, &self)
+    }
+}
+
 /// How a child is stopped (rule S39).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
@@ -41,6 +68,16 @@ pub enum Shutdown {
     Timeout(Duration),
     /// Told to shut down, and waited for.
     Infinity,
+}
+
+impl fmt::Display for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BrutalKill => f.write_str("brutal_kill"),
+            Self::Timeout(timeout) => write!(f, "{} ms", timeout.as_millis()),
+            Self::Infinity => f.write_str("infinity"),
+        }
+    }
 }
 
 /// Whether the end of a significant child ends the supervisor (rules S46 to S49).
@@ -55,6 +92,20 @@ pub enum AutoShutdown {
     AllSignificant,
 }
 
+impl AutoShutdown {
+    /// All of them, with their names in OTP and in manifests.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("never", Self::Never),
+        ("any_significant", Self::AnySignificant),
+        ("all_significant", Self::AllSignificant),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        name_among(&Self::ALL, &self)
+    }
+}
+
 /// What a child is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ChildType {
@@ -63,6 +114,41 @@ pub enum ChildType {
     Worker,
     /// It supervises.
     Supervisor,
+}
+
+impl ChildType {
+    /// Its name in OTP.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Supervisor => "supervisor",
+        }
+    }
+}
+
+/// What becomes of a child whose restart would be one too many. Beyond OTP, which always gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OverIntensity {
+    /// The supervisor gives up (rule S29).
+    #[default]
+    GiveUp,
+    /// The child is parked: it is not restarted until somebody resumes it, and its siblings go on. Its restarts are
+    /// counted apart from its siblings', in a window of its own.
+    Park,
+}
+
+impl OverIntensity {
+    /// All of them, with their names in manifests.
+    pub const ALL: [(&'static str, Self); 2] = [("give_up", Self::GiveUp), ("park", Self::Park)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        name_among(&Self::ALL, &self)
+    }
+}
+
+fn name_among<T: PartialEq>(all: &[(&'static str, T)], value: &T) -> &'static str {
+    all.iter().find(|(_, known)| known == value).map_or("?", |(name, _)| name)
 }
 
 /// How a supervisor behaves.
@@ -90,29 +176,10 @@ impl Default for SupFlags {
     }
 }
 
-/// Starts a child process.
-pub trait StartChild: Send + Sync {
-    /// Spawns the child, linked to `supervisor`, and returns without waiting for it. A child that acknowledges
-    /// its start does so under `ack`.
-    ///
-    /// # Errors
-    /// [`SpawnError`]
-    fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError>;
-}
-
-/// A child process that has been spawned.
-#[derive(Clone, Copy, Debug)]
-pub struct Started {
-    /// The process.
-    pub pid: Pid,
-    /// Whether it will acknowledge its start; otherwise it counts as started at once.
-    pub acknowledges: bool,
-}
-
 /// The specification of a child (rule S3).
 #[derive(Clone)]
 pub struct ChildSpec {
-    /// What the supervisor calls it.
+    /// What the supervisor calls it. Children of a dynamic supervisor need not differ in it.
     pub id: String,
     /// How it is started.
     pub start: Arc<dyn StartChild>,
@@ -126,6 +193,22 @@ pub struct ChildSpec {
     pub child_type: ChildType,
     /// How long its start may take until it acknowledges; none is for ever.
     pub start_timeout: Option<Duration>,
+    /// How long a restart waits; none is not at all, as in OTP.
+    pub backoff: Option<Backoff>,
+    /// What becomes of it when it is restarted too often.
+    pub over_intensity: OverIntensity,
+}
+
+impl fmt::Debug for ChildSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("id", &self.id)
+            .field("restart", &self.restart)
+            .field("shutdown", &self.shutdown)
+            .field("significant", &self.significant)
+            .field("child_type", &self.child_type)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ChildSpec {
@@ -139,6 +222,8 @@ impl ChildSpec {
             significant: false,
             child_type: ChildType::Worker,
             start_timeout: None,
+            backoff: None,
+            over_intensity: OverIntensity::GiveUp,
         }
     }
 
@@ -164,54 +249,22 @@ impl ChildSpec {
     pub fn significant(self) -> Self {
         Self { significant: true, ..self }
     }
-}
 
-/// Flags or child specifications that make no sense (rules S2, S5, S6).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SpecError {
-    /// The period is shorter than a second.
-    InvalidPeriod(Duration),
-    /// Two children have the same id.
-    DuplicateChildId(String),
-    /// A permanent child can't be significant: it never ends for good.
-    SignificantPermanent(String),
-    /// A child is significant, but `auto_shutdown` is never.
-    SignificantWithoutAutoShutdown(String),
-}
-
-impl fmt::Display for SpecError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidPeriod(period) => write!(f, "the period is {period:?}, but at least 1 s is needed"),
-            Self::DuplicateChildId(id) => write!(f, "two children have the id {id:?}"),
-            Self::SignificantPermanent(id) => {
-                write!(f, "child {id:?} is significant and permanent; make it transient or temporary")
-            }
-            Self::SignificantWithoutAutoShutdown(id) => {
-                write!(f, "child {id:?} is significant, but the supervisor's auto_shutdown is \"never\"")
-            }
-        }
+    /// This child, whose restarts wait as `backoff` says.
+    #[must_use]
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        Self { backoff: Some(backoff), ..self }
     }
-}
 
-impl std::error::Error for SpecError {}
+    /// This child, parked when it is restarted too often.
+    #[must_use]
+    pub fn parked_over_intensity(self) -> Self {
+        Self { over_intensity: OverIntensity::Park, ..self }
+    }
 
-/// Whether flags and children make sense together; every error that there is.
-pub fn check_spec(flags: &SupFlags, children: &[ChildSpec]) -> Vec<SpecError> {
-    let mut errors = Vec::new();
-    if flags.period < Duration::from_secs(1) {
-        errors.push(SpecError::InvalidPeriod(flags.period));
+    /// This child, which must acknowledge its start within `timeout`.
+    #[must_use]
+    pub fn start_timeout(self, timeout: Duration) -> Self {
+        Self { start_timeout: Some(timeout), ..self }
     }
-    let mut seen = HashSet::new();
-    for child in children {
-        if !seen.insert(&child.id) {
-            errors.push(SpecError::DuplicateChildId(child.id.clone()));
-        }
-        if child.significant && child.restart == Restart::Permanent {
-            errors.push(SpecError::SignificantPermanent(child.id.clone()));
-        } else if child.significant && flags.auto_shutdown == AutoShutdown::Never {
-            errors.push(SpecError::SignificantWithoutAutoShutdown(child.id.clone()));
-        }
-    }
-    errors
 }

@@ -205,7 +205,7 @@ fn p63_absolute_time_and_results_as_messages() {
             trace.note(match system.kind {
                 SystemKind::ReadTimer(time) => format!("read {}", left(time)),
                 SystemKind::CancelTimer(time) => format!("cancelled {}", left(time)),
-                SystemKind::InitAck(_) => "?".into(),
+                other => other.name().to_owned(),
             });
         }
         trace.note(show(context.receive(Some(Duration::from_secs(60))).await));

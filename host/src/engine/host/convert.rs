@@ -231,10 +231,10 @@ impl From<otp::Received> for wit::Received {
                 reference: system.reference.0,
                 from: system.from.into(),
                 payload: match system.kind {
-                    otp::SystemKind::InitAck(_) => system.payload.to_vec(),
                     otp::SystemKind::CancelTimer(left) | otp::SystemKind::ReadTimer(left) => {
                         encode(&left.map(whole_milliseconds)).unwrap_or_default()
                     }
+                    _ => system.payload.to_vec(),
                 },
             }),
         }

@@ -1,12 +1,15 @@
 //! What a supervisor does: a pure state machine from events to actions.
 //!
-//! A supervisor does one thing at a time: it starts children one after another, or stops them one after
-//! another, or waits. What happens to other children meanwhile is looked at when that is done, as OTP's
-//! supervisor finds it in its mailbox afterwards; only the order to stop is obeyed at once.
+//! A supervisor does one thing at a time: it starts children one after another, or stops them, or waits. What
+//! happens to other children meanwhile, and what it is asked, is looked at when that is done, as OTP's supervisor
+//! finds it in its mailbox afterwards; only the order to stop is obeyed at once.
 
+mod managing;
+mod reconfiguring;
 mod restarting;
 mod starting;
 mod stopping;
+mod view;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -14,9 +17,12 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::event::ReportKind;
 use crate::exit_reason::ExitReason;
-use crate::pid::Pid;
+use crate::pid::{Pid, ReplyTo};
+use crate::random::SplitMix64;
 use crate::received::InitAck;
+use crate::supervisor::definition::{Children, SupervisorSpec};
 use crate::supervisor::intensity::RestartWindow;
+use crate::supervisor::request::{ManagementError, Request, Response};
 use crate::supervisor::spec::{ChildSpec, SupFlags};
 
 /// Names a child for as long as the supervisor knows it. Ascending in start order.
@@ -38,18 +44,22 @@ pub(in crate::supervisor) enum Event {
     Ended { pid: Pid, reason: ExitReason },
     /// An alarm rang.
     Alarm(Alarm),
+    /// Somebody asks something.
+    Request { request: Request, from: ReplyTo },
     /// It is to stop its children and end.
     Stop(ExitReason),
 }
 
 /// What an alarm is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::supervisor) enum Alarm {
     /// A start has taken too long.
     Start(Pid),
     /// A child has taken too long to stop.
     Shutdown(Pid),
-    /// A failed restart is tried again: after whatever else has arrived (rules S31, S33).
+    /// Dynamic children that have so long to stop have taken too long (rule S64: one timer for all of them).
+    ShutdownAll(Duration),
+    /// A restart that failed, or that had to wait, is tried: after whatever else has arrived (rules S31, S33).
     Retry(ChildKey),
 }
 
@@ -64,6 +74,13 @@ pub(in crate::supervisor) enum Action {
     Report(ReportKind),
     /// Tells its own starter how the start went.
     Acknowledge(InitAck),
+    Reply(ReplyTo, Response),
+    /// Counts its children: which of them are alive is not in the machine (rule S57).
+    ReplyWithCounts(ReplyTo),
+    /// Applies a changed start to a child that goes on.
+    ApplyTo(ChildKey, Pid),
+    /// A child has crashed: what that cost is charged to the supervisor.
+    ChargeCrash,
     Exit(ExitReason),
 }
 
@@ -71,14 +88,43 @@ struct Child {
     spec: ChildSpec,
     status: Status,
     restarts: u64,
+    /// Crashes in a row, as the back-off counts them.
+    crashes: u32,
+    started_at: Instant,
+    /// The process that it had last, by which a dynamic child is still known while it is restarted or parked.
+    last_pid: Option<Pid>,
+    last_exit: Option<ExitReason>,
+    /// The restarts of a child that is parked when there are too many.
+    window: Option<RestartWindow>,
+}
+
+impl Child {
+    fn new(spec: ChildSpec) -> Self {
+        Self {
+            spec,
+            status: Status::Stopped,
+            restarts: 0,
+            crashes: 0,
+            started_at: Instant::default(),
+            last_pid: None,
+            last_exit: None,
+            window: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Status {
     /// Not running, and nothing is done about it.
     Stopped,
-    /// A restart failed and will be tried again.
-    Restarting,
+    /// It will be restarted.
+    Restarting {
+        due: Instant,
+        /// Whether the restart has been counted already.
+        counted: bool,
+    },
+    /// It was restarted too often.
+    Parked,
     /// It has a process, started or starting.
     Alive(Pid),
 }
@@ -86,10 +132,10 @@ enum Status {
 enum Phase {
     Idle,
     Starting {
-        /// The child whose start is awaited.
+        /// The child whose start is awaited, and what it has said so far.
         current: Option<(ChildKey, Option<InitAck>)>,
         left: VecDeque<ChildKey>,
-        initial: bool,
+        purpose: Purpose,
     },
     Stopping {
         current: Option<Leaving>,
@@ -97,7 +143,29 @@ enum Phase {
         left: VecDeque<ChildKey>,
         then: Then,
     },
+    /// All at once (rules S64, DS7).
+    StoppingTogether {
+        left: HashMap<Pid, Leaving>,
+        then: Then,
+    },
     Ended,
+}
+
+/// Why children are started.
+enum Purpose {
+    /// The supervisor has just begun.
+    Initial,
+    Restart,
+    /// Somebody asked for it. What can't be started is forgotten if it is `new`.
+    Request {
+        from: ReplyTo,
+        new: bool,
+    },
+    /// There are to be more partitions than `old`.
+    Resize {
+        from: ReplyTo,
+        old: usize,
+    },
 }
 
 /// A child that was told to stop.
@@ -111,34 +179,85 @@ struct Leaving {
 /// What follows when all are stopped.
 #[derive(Clone)]
 enum Then {
-    Start(VecDeque<ChildKey>),
-    Exit { reason: ExitReason, failed_start: bool },
+    /// These are started, after a wait of `child`.
+    Restart {
+        child: ChildKey,
+        group: VecDeque<ChildKey>,
+        wait: Duration,
+    },
+    Reply(ReplyTo, Response),
+    Exit {
+        reason: ExitReason,
+        failed_start: bool,
+    },
+}
+
+/// What is looked at later.
+enum Deferred {
+    /// The end of a process; its reason is in `ended_early`, unless it has been dealt with.
+    Ended(Pid),
+    Retry(ChildKey),
+    Request(Request, ReplyTo),
+}
+
+/// How children come about.
+enum Mode {
+    Static,
+    FromTemplate { template: ChildSpec, max_children: u64 },
+    Dynamic { max_children: u64, extra_arguments: Vec<regrow_term::Term> },
+    Partitions { size: usize },
 }
 
 pub(in crate::supervisor) struct Machine {
     flags: SupFlags,
+    mode: Mode,
     window: RestartWindow,
     children: BTreeMap<ChildKey, Child>,
+    next_key: u64,
+    /// Children by their ids; not those of dynamic supervisors.
+    by_id: HashMap<String, ChildKey>,
+    /// Children by their processes, also by the last one of those that are restarted or parked.
     by_pid: HashMap<Pid, ChildKey>,
     phase: Phase,
-    deferred: VecDeque<Event>,
+    deferred: VecDeque<Deferred>,
+    ended_early: HashMap<Pid, ExitReason>,
+    random: SplitMix64,
+    now: Instant,
     actions: Vec<Action>,
 }
 
 impl Machine {
-    pub(in crate::supervisor) fn new(flags: SupFlags, children: Vec<ChildSpec>) -> Self {
-        let children = children.into_iter().enumerate().map(|(index, spec)| {
-            (ChildKey(index as u64), Child { spec, status: Status::Stopped, restarts: 0 })
-        });
-        Self {
-            window: RestartWindow::new(flags.intensity, flags.period),
-            flags,
-            children: children.collect(),
+    /// A machine that has not started anything; `seed` decides what back-offs leave to chance.
+    pub(in crate::supervisor) fn new(spec: &SupervisorSpec, seed: u64) -> Self {
+        let (mode, children) = match spec.children.clone() {
+            Children::Static(children) => (Mode::Static, children),
+            Children::Partitions(children) => (Mode::Partitions { size: children.len() }, children),
+            Children::FromTemplate { template, max_children } => {
+                (Mode::FromTemplate { template, max_children }, Vec::new())
+            }
+            Children::Dynamic { max_children, extra_arguments } => {
+                (Mode::Dynamic { max_children, extra_arguments }, Vec::new())
+            }
+        };
+        let mut machine = Self {
+            window: RestartWindow::new(spec.flags.intensity, spec.flags.period),
+            flags: spec.flags.clone(),
+            mode,
+            children: BTreeMap::new(),
+            next_key: 0,
+            by_id: HashMap::new(),
             by_pid: HashMap::new(),
             phase: Phase::Idle,
             deferred: VecDeque::new(),
+            ended_early: HashMap::new(),
+            random: SplitMix64::new(seed),
+            now: Instant::default(),
             actions: Vec::new(),
+        };
+        for child in children {
+            machine.add(Child::new(child));
         }
+        machine
     }
 
     pub(in crate::supervisor) fn spec(&self, child: ChildKey) -> Option<&ChildSpec> {
@@ -147,39 +266,99 @@ impl Machine {
 
     /// Takes an event in; what is to be done about it.
     pub(in crate::supervisor) fn step(&mut self, event: Event, now: Instant) -> Vec<Action> {
-        self.handle(event, now);
+        self.now = now;
+        self.handle(event);
         while matches!(self.phase, Phase::Idle) {
-            let Some(event) = self.deferred.pop_front() else { break };
-            self.handle(event, now);
+            match self.deferred.pop_front() {
+                Some(Deferred::Ended(pid)) => {
+                    if let Some(reason) = self.ended_early.remove(&pid) {
+                        self.on_ended(pid, reason);
+                    }
+                }
+                Some(Deferred::Retry(child)) => self.on_retry(child),
+                Some(Deferred::Request(request, from)) => self.on_request(request, from),
+                None => break,
+            }
         }
         std::mem::take(&mut self.actions)
     }
 
-    fn handle(&mut self, event: Event, now: Instant) {
+    fn handle(&mut self, event: Event) {
+        let idle = matches!(self.phase, Phase::Idle);
         match event {
             Event::Start => {
                 let left = self.children.keys().copied().collect();
-                self.phase = Phase::Starting { current: None, left, initial: true };
-                self.start_next();
+                self.start_all(left, Purpose::Initial);
             }
             Event::Spawned { child, pid, acknowledges } => self.on_spawned(child, pid, acknowledges),
             Event::SpawnFailed { child, reason } => self.start_failed(child, None, reason),
             Event::Acknowledged { pid, ack } => self.on_acknowledged(pid, ack),
-            Event::Ended { pid, reason } => self.on_ended(pid, reason, now),
+            Event::Ended { pid, reason } => self.on_ended(pid, reason),
             Event::Alarm(Alarm::Start(pid)) => self.on_start_timeout(pid),
             Event::Alarm(Alarm::Shutdown(pid)) => self.on_shutdown_timeout(pid),
-            Event::Alarm(Alarm::Retry(child)) => match self.phase {
-                Phase::Idle => self.on_retry(child, now),
-                _ => self.deferred.push_back(Event::Alarm(Alarm::Retry(child))),
-            },
+            Event::Alarm(Alarm::ShutdownAll(timeout)) => self.on_common_shutdown_timeout(timeout),
+            Event::Alarm(Alarm::Retry(child)) if idle => self.on_retry(child),
+            Event::Alarm(Alarm::Retry(child)) => self.deferred.push_back(Deferred::Retry(child)),
+            Event::Request { request: Request::WhichChildren { at_once: true }, from } => {
+                self.reply(from, Response::Children(self.which_children()));
+            }
+            Event::Request { request, from } if idle => self.on_request(request, from),
+            Event::Request { request, from } => self.deferred.push_back(Deferred::Request(request, from)),
             Event::Stop(reason) => self.stop_all(reason, false),
         }
     }
 
-    fn forget_process(&mut self, child: ChildKey, pid: Pid) {
-        self.by_pid.remove(&pid);
-        if let Some(entry) = self.children.get_mut(&child) {
-            entry.status = Status::Stopped;
+    fn is_dynamic(&self) -> bool {
+        matches!(self.mode, Mode::FromTemplate { .. } | Mode::Dynamic { .. })
+    }
+
+    fn add(&mut self, child: Child) -> ChildKey {
+        let key = ChildKey(self.next_key);
+        self.next_key += 1;
+        if !self.is_dynamic() {
+            self.by_id.insert(child.spec.id.clone(), key);
         }
+        self.children.insert(key, child);
+        key
+    }
+
+    fn remove(&mut self, key: ChildKey) {
+        self.set_status(key, Status::Stopped);
+        let Some(child) = self.children.remove(&key) else { return };
+        if self.by_id.get(&child.spec.id) == Some(&key) {
+            self.by_id.remove(&child.spec.id);
+        }
+    }
+
+    fn set_status(&mut self, key: ChildKey, status: Status) {
+        let Some(child) = self.children.get_mut(&key) else { return };
+        let old = std::mem::replace(&mut child.status, status);
+        if let Status::Alive(pid) = old
+            && child.last_pid != Some(pid)
+        {
+            self.by_pid.remove(&pid);
+        }
+        if let Status::Restarting { .. } = old {
+            self.actions.push(Action::ClearAlarm(Alarm::Retry(key)));
+        }
+        match status {
+            Status::Alive(pid) => {
+                self.by_pid.insert(pid, key);
+            }
+            Status::Stopped => {
+                if let Some(last) = child.last_pid.take() {
+                    self.by_pid.remove(&last);
+                }
+            }
+            Status::Restarting { .. } | Status::Parked => {}
+        }
+    }
+
+    fn reply(&mut self, to: ReplyTo, response: Response) {
+        self.actions.push(Action::Reply(to, response));
+    }
+
+    fn refuse(&mut self, to: ReplyTo, error: ManagementError) {
+        self.reply(to, Response::Failed(error));
     }
 }

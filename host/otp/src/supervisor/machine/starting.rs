@@ -1,35 +1,43 @@
 //! Starting children, one after another.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use regrow_term::Term;
 
-use super::{Action, Alarm, ChildKey, Machine, Phase, Status};
+use super::{Action, Alarm, ChildKey, Machine, Mode, Phase, Purpose, Status};
 use crate::event::ReportKind;
 use crate::exit_reason::ExitReason;
 use crate::pid::Pid;
 use crate::received::InitAck;
+use crate::supervisor::request::{ManagementError, Response, StartedChild};
 use crate::supervisor::spec::Restart;
 
 impl Machine {
-    pub(super) fn start_next(&mut self) {
-        let Phase::Starting { current, left, initial } = &mut self.phase else { return };
-        match left.pop_front() {
-            Some(child) => {
-                *current = Some((child, None));
-                self.actions.push(Action::Start(child));
-            }
-            None => {
-                if *initial {
-                    self.actions.push(Action::Acknowledge(InitAck::Started));
-                }
-                self.phase = Phase::Idle;
-            }
-        }
+    pub(super) fn start_all(&mut self, left: VecDeque<ChildKey>, purpose: Purpose) {
+        self.phase = Phase::Starting { current: None, left, purpose };
+        self.start_next();
     }
 
-    pub(super) fn starting(&self, pid: Pid) -> Option<ChildKey> {
+    fn start_next(&mut self) {
+        let Phase::Starting { current, left, purpose } = &mut self.phase else { return };
+        if let Some(child) = left.pop_front() {
+            *current = Some((child, None));
+            self.actions.push(Action::Start(child));
+            return;
+        }
+        match *purpose {
+            Purpose::Initial => self.actions.push(Action::Acknowledge(InitAck::Started)),
+            Purpose::Resize { from, old } => self.actions.push(Action::Reply(from, Response::Resized(old))),
+            Purpose::Restart | Purpose::Request { .. } => {}
+        }
+        self.phase = Phase::Idle;
+    }
+
+    /// The child of that process, if its start is what is awaited.
+    fn starting(&self, pid: Pid) -> Option<ChildKey> {
         let child = *self.by_pid.get(&pid)?;
         match &self.phase {
             Phase::Starting { current: Some((current, _)), .. } if *current == child => Some(child),
@@ -38,22 +46,37 @@ impl Machine {
     }
 
     pub(super) fn on_spawned(&mut self, child: ChildKey, pid: Pid, acknowledges: bool) {
-        let Some(entry) = self.children.get_mut(&child) else { return };
-        entry.status = Status::Alive(pid);
-        self.by_pid.insert(pid, child);
+        self.set_status(child, Status::Alive(pid));
+        let Some(entry) = self.children.get(&child) else { return };
         if !acknowledges {
-            self.started(child, pid);
+            self.started(child, pid, None);
         } else if let Some(timeout) = entry.spec.start_timeout {
             self.actions.push(Action::SetAlarm(Alarm::Start(pid), timeout));
         }
     }
 
-    pub(super) fn started(&mut self, child: ChildKey, pid: Pid) {
-        let Some(entry) = self.children.get(&child) else { return };
-        let (child, restarts) = (entry.spec.id.clone(), entry.restarts);
+    fn started(&mut self, child: ChildKey, pid: Pid, info: Option<Bytes>) {
+        let Some(entry) = self.children.get_mut(&child) else { return };
+        entry.started_at = self.now;
+        if let Some(last) = entry.last_pid.replace(pid) {
+            self.by_pid.remove(&last);
+        }
+        self.by_pid.insert(pid, child);
+        let (id, restarts) = (entry.spec.id.clone(), entry.restarts);
         self.actions.push(Action::ClearAlarm(Alarm::Start(pid)));
-        self.actions.push(Action::Report(ReportKind::ChildStarted { child, pid, restarts }));
+        self.actions.push(Action::Report(ReportKind::ChildStarted { child: id, pid, restarts }));
+        if let Some((from, _)) = self.requester() {
+            self.reply(from, Response::Started(StartedChild::Running { pid, info }));
+        }
         self.start_next();
+    }
+
+    /// Who asked for the start that is awaited, and whether the child is new.
+    fn requester(&self) -> Option<(crate::pid::ReplyTo, bool)> {
+        match self.phase {
+            Phase::Starting { purpose: Purpose::Request { from, new }, .. } => Some((from, new)),
+            _ => None,
+        }
     }
 
     /// One that can't or need not run says so and then ends; the next is not started before it is gone and its
@@ -61,11 +84,13 @@ impl Machine {
     pub(super) fn on_acknowledged(&mut self, pid: Pid, ack: InitAck) {
         let Some(child) = self.starting(pid) else { return };
         let Phase::Starting { current: Some((_, word)), .. } = &mut self.phase else { return };
-        if ack == InitAck::Started && word.is_none() {
-            self.started(child, pid);
-        } else {
+        match (ack, word) {
+            (InitAck::Started, None) => self.started(child, pid, None),
+            (InitAck::StartedWith(info), None) => self.started(child, pid, Some(info)),
             // Too late is too late: it has been killed for its silence.
-            word.get_or_insert(ack);
+            (ack, word) => {
+                word.get_or_insert(ack);
+            }
         }
     }
 
@@ -85,35 +110,80 @@ impl Machine {
             _ => None,
         };
         match word {
-            Some(InitAck::Ignore) => {
-                self.forget_process(child, pid);
-                // Rule S12.
-                if self.spec(child).is_some_and(|spec| spec.restart == Restart::Temporary) {
-                    self.children.remove(&child);
-                }
-                self.start_next();
-            }
+            Some(InitAck::Ignore) => self.ignored(child),
             Some(InitAck::Error(reason)) => self.start_failed(child, Some(pid), reason),
-            Some(InitAck::Started) | None => self.start_failed(child, Some(pid), reason),
+            Some(InitAck::Started | InitAck::StartedWith(_)) | None => {
+                self.start_failed(child, Some(pid), reason);
+            }
         }
     }
 
+    /// A child has nothing to do: its specification is kept, unless it is temporary (rule S12) or dynamic (rules S62,
+    /// S65).
+    fn ignored(&mut self, child: ChildKey) {
+        self.set_status(child, Status::Stopped);
+        let temporary = self.spec(child).is_some_and(|spec| spec.restart == Restart::Temporary);
+        if temporary || self.is_dynamic() {
+            self.remove(child);
+        }
+        if let Some((from, _)) = self.requester() {
+            self.reply(from, Response::Started(StartedChild::Ignored));
+        }
+        self.start_next();
+    }
+
     pub(super) fn start_failed(&mut self, child: ChildKey, pid: Option<Pid>, reason: ExitReason) {
-        if let Some(pid) = pid {
-            self.forget_process(child, pid);
+        if !matches!(self.phase, Phase::Starting { .. }) {
+            return;
         }
         let Some(entry) = self.children.get_mut(&child) else { return };
+        entry.last_exit = Some(reason.clone());
         let id = entry.spec.id.clone();
         let report = ReportKind::StartError { child: id.clone(), pid, reason: reason.clone() };
         self.actions.push(Action::Report(report));
-        if matches!(self.phase, Phase::Starting { initial: true, .. }) {
-            // Rule S13.
-            let words = vec![Term::from("failed_to_start_child"), Term::from(id), reason.to_term()];
-            self.stop_all(ExitReason::ShutdownWith(Arc::new(Term::List(words))), true);
-        } else {
-            entry.status = Status::Restarting;
-            self.actions.push(Action::SetAlarm(Alarm::Retry(child), Duration::ZERO));
-            self.phase = Phase::Idle;
+        self.actions.push(Action::ChargeCrash);
+        let Phase::Starting { purpose, .. } = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
+        match purpose {
+            Purpose::Initial => {
+                self.set_status(child, Status::Stopped);
+                // Rule S13.
+                let words = vec![Term::from("failed_to_start_child"), Term::from(id), reason.to_term()];
+                self.stop_all(ExitReason::ShutdownWith(Arc::new(Term::List(words))), true);
+            }
+            Purpose::Restart => {
+                let wait = self.wait_before_restart(child);
+                self.restart_after(child, wait, false);
+            }
+            Purpose::Request { from, new } => {
+                self.set_status(child, Status::Stopped);
+                if new {
+                    self.remove(child);
+                }
+                self.refuse(from, ManagementError::StartFailed(reason));
+            }
+            Purpose::Resize { from, .. } => {
+                self.set_status(child, Status::Stopped);
+                self.refuse(from, ManagementError::StartFailed(reason));
+            }
+        }
+    }
+
+    /// Has a child restarted after a wait; until then others are served (rule S33).
+    pub(super) fn restart_after(&mut self, child: ChildKey, wait: Duration, counted: bool) {
+        let due = self.now.saturating_add(wait);
+        self.set_status(child, Status::Restarting { due, counted });
+        self.actions.push(Action::SetAlarm(Alarm::Retry(child), wait));
+    }
+
+    /// Children that a dynamic supervisor may still have.
+    pub(super) fn check_room(&self) -> Result<(), ManagementError> {
+        match self.mode {
+            Mode::FromTemplate { max_children, .. } | Mode::Dynamic { max_children, .. }
+                if self.children.len() as u64 >= max_children =>
+            {
+                Err(ManagementError::MaxChildren(max_children))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -67,3 +67,132 @@ fn s2_s5_s6_nonsense_is_refused() {
         [SpecError::SignificantPermanent("a".into()), SpecError::SignificantWithoutAutoShutdown("b".into())];
     assert_eq!(errors(SupFlags::default(), children), expected);
 }
+
+#[test]
+fn s29_one_restart_too_many_ends_the_supervisor_or_parks_the_child() {
+    for over in [OverIntensity::GiveUp, OverIntensity::Park] {
+        assert_eq!(at_restart(over, true), Verdict::Restart);
+    }
+    assert_eq!(at_restart(OverIntensity::GiveUp, false), Verdict::GiveUp);
+    assert_eq!(at_restart(OverIntensity::Park, false), Verdict::Park);
+}
+
+#[test]
+fn s46_s47_the_first_or_the_last_significant_child_ends_the_supervisor() {
+    let table = [
+        (AutoShutdown::Never, false, false),
+        (AutoShutdown::AnySignificant, true, true),
+        (AutoShutdown::AllSignificant, false, true),
+    ];
+    for (auto_shutdown, while_others_run, as_the_last) in table {
+        assert_eq!(ends_supervisor(auto_shutdown, true), while_others_run, "{auto_shutdown:?}");
+        assert_eq!(ends_supervisor(auto_shutdown, false), as_the_last, "{auto_shutdown:?}");
+    }
+}
+
+#[test]
+fn s41_what_a_child_that_was_told_to_stop_may_end_with() {
+    let with = ExitReason::ShutdownWith(Arc::new(Term::from("bye")));
+    let (kill, shutdown) = (ExitReason::Kill, ExitReason::Shutdown);
+    for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
+        let not_permanent = restart != Restart::Permanent;
+        let table = [
+            (ExitReason::Killed, true, false),
+            (ExitReason::Shutdown, not_permanent, true),
+            (ExitReason::Normal, not_permanent, not_permanent),
+            (with.clone(), not_permanent, not_permanent),
+            (oops(), false, false),
+            (ExitReason::NoProc, false, false),
+        ];
+        for (reason, after_kill, after_shutdown) in table {
+            assert_eq!(is_expected_end(restart, &kill, &reason), after_kill, "{restart:?} {reason}");
+            assert_eq!(is_expected_end(restart, &shutdown, &reason), after_shutdown, "{restart:?} {reason}");
+        }
+    }
+}
+
+/// Every kind of nonsense that can be said, with the words that a person gets.
+#[test]
+fn s2_s4_to_s8_each_nonsense_has_its_words() {
+    let trace = Trace::default();
+    let worker = |id: &str| ChildSpec::worker(id, scripted(&trace, id, &[Script::Run]));
+    let simple = SupFlags { strategy: Strategy::SimpleOneForOne, ..SupFlags::default() };
+    let auto = |flags: SupFlags| SupFlags { auto_shutdown: AutoShutdown::AnySignificant, ..flags };
+    let backoff = |backoff| worker("a").backoff(backoff);
+    let second = Duration::from_secs(1);
+    let table = [
+        (
+            SupFlags { period: Duration::ZERO, ..SupFlags::default() },
+            vec![],
+            "the period is 0ns, but at least 1 s is needed",
+        ),
+        (
+            SupFlags::default(),
+            vec![worker("a/b")],
+            "the id \"a/b\" is none: it needs 1 to 255 bytes without control characters and slashes",
+        ),
+        (
+            SupFlags::default(),
+            vec![worker("")],
+            "the id \"\" is none: it needs 1 to 255 bytes without control characters and slashes",
+        ),
+        (
+            SupFlags::default(),
+            vec![worker("a"), worker("a")],
+            "two children have the id \"a\"; ids are unique within a supervisor",
+        ),
+        (
+            auto(SupFlags::default()),
+            vec![worker("a").significant()],
+            "child \"a\" is significant and permanent; make it transient or temporary",
+        ),
+        (
+            SupFlags::default(),
+            vec![worker("a").restart(Restart::Transient).significant()],
+            "child \"a\" is significant, but the supervisor's auto_shutdown is \"never\"; make it \"any_significant\" or \"all_significant\"",
+        ),
+        (
+            auto(simple.clone()),
+            vec![worker("a")],
+            "a supervisor whose children are dynamic can't have auto_shutdown; leave it \"never\"",
+        ),
+        (
+            simple.clone(),
+            vec![],
+            "simple_one_for_one needs exactly one child specification, its template, and there are 0",
+        ),
+        (
+            simple,
+            vec![worker("a"), worker("b")],
+            "simple_one_for_one needs exactly one child specification, its template, and there are 2",
+        ),
+        (
+            flags(Strategy::OneForAll, 1),
+            vec![worker("a").parked_over_intensity()],
+            "child \"a\" can't be parked: its siblings are restarted with it; use one_for_one, or over_intensity \"give_up\"",
+        ),
+        (
+            SupFlags::default(),
+            vec![backoff(Backoff { factor: 0.5, ..Backoff::constant(second) })],
+            "child \"a\": the factor of a back-off is from 1 to 1000",
+        ),
+        (
+            SupFlags::default(),
+            vec![backoff(Backoff::constant(second).jitter(f64::NAN))],
+            "child \"a\": the jitter of a back-off is from 0 to 1",
+        ),
+        (
+            SupFlags::default(),
+            vec![backoff(Backoff::exponential(second, Duration::ZERO))],
+            "child \"a\": the longest wait of a back-off is shorter than the first",
+        ),
+    ];
+    for (flags, children, words) in table {
+        let errors = SupervisorSpec::new("app", None, flags, children).err().unwrap();
+        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [words]);
+    }
+    let none = SupervisorSpec::partitioned("app", "p".into(), SupFlags::default(), 0, |_| worker("a"));
+    assert_eq!(none.err().unwrap()[0].to_string(), "a PartitionSupervisor needs at least one partition");
+    let dynamic = SupervisorSpec::dynamic("app", None, 1, Duration::ZERO, None, vec![]);
+    assert!(matches!(dynamic.err().unwrap()[..], [SpecError::InvalidPeriod(_)]));
+}

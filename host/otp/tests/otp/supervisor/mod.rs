@@ -1,6 +1,11 @@
 //! Supervisors (rules S1 to S50) on scripted children.
 
+mod backoff;
 mod decisions;
+mod dynamic;
+mod instants;
+mod managing;
+mod partitions;
 mod starts;
 mod stops;
 mod strategies;
@@ -12,14 +17,17 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use regrow_otp::supervisor::{
-    AutoShutdown, ChildSpec, Fate, Restart, RestartWindow, Shutdown, SpecError, StartChild, Started,
-    Strategy, SupFlags, SupervisorSpec, after_exit,
+    self as supervisors, AutoShutdown, Backoff, ChildCounts, ChildInfo, ChildSpec, ChildState, Fate,
+    ManagementError, OverIntensity, Restart, RestartWindow, Shutdown, SpecError, StartChild, Started,
+    StartedChild, Strategy, SupFlags, SupervisorSpec, Verdict, after_exit, at_restart, ends_supervisor,
+    is_expected_end, joined_arguments, partition_hash,
 };
 use regrow_otp::testing::EventLog;
 use regrow_otp::{
-    Context, Event, ExitReason, InitAck, Instant, Pid, Received, Reference, ReportKind, Simulator,
-    SpawnError, SpawnOptions,
+    Context, Decision, Destination, Event, ExitReason, InitAck, Instant, Pid, Received, Reference,
+    ReportKind, Simulator, SpawnError, SpawnOptions,
 };
+use regrow_term::Term;
 
 use crate::support::{SEEDS, Trace, oops};
 
@@ -42,6 +50,8 @@ enum Script {
     Hang,
     /// Unlinks itself from its supervisor and goes on.
     Unlink,
+    /// Runs, and has something to say when it has started.
+    Inform(&'static str),
 }
 
 /// A child that follows a script: one entry a start, the last for ever.
@@ -81,7 +91,10 @@ async fn follow(context: Context, script: Script) -> ExitReason {
         Script::Unlink => context.unlink(context.identity().parent.unwrap()),
         _ => {}
     }
-    context.init_ack(InitAck::Started);
+    context.init_ack(match script {
+        Script::Inform(text) => InitAck::StartedWith(text.into()),
+        _ => InitAck::Started,
+    });
     if let Script::EndAfter(ms, reason) = script {
         context.receive(Some(Duration::from_millis(ms))).await;
         return reason;
@@ -122,9 +135,13 @@ fn flags(strategy: Strategy, intensity: u32) -> SupFlags {
 impl Tree {
     /// Starts a tree and lets it run for a moment.
     fn start(seed: u64, flags: SupFlags, children: impl FnOnce(&Trace) -> Vec<ChildSpec>) -> Self {
+        Self::start_spec(seed, |trace| SupervisorSpec::new("app", None, flags, children(trace)).unwrap())
+    }
+
+    fn start_spec(seed: u64, spec: impl FnOnce(&Trace) -> SupervisorSpec) -> Self {
         let (events, trace) = (EventLog::default(), Trace::default());
         let mut simulator = Simulator::new(seed, Box::new(events.clone()));
-        let spec = SupervisorSpec::new("app", None, flags, children(&trace)).unwrap();
+        let spec = spec(&trace);
         let root = spec.start_root(simulator.runtime()).unwrap();
         simulator.run_for(Duration::from_millis(1));
         Self { simulator, events, trace, root }
@@ -143,6 +160,84 @@ impl Tree {
         let pid = self.pid(id).unwrap();
         self.simulator.runtime().exit(pid, reason);
         self.run_for(1);
+    }
+
+    /// Asks the root something as another process, and lets the tree settle; none if there is no answer yet.
+    fn try_ask<T, F, B>(&mut self, question: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Context, Destination) -> B + Send + 'static,
+        B: Future<Output = T> + Send + 'static,
+    {
+        let place = self.begin_to_ask(question);
+        self.run_for(1);
+        place.lock().unwrap().take()
+    }
+
+    /// Asks the root something as another process; where the answer will be.
+    fn begin_to_ask<T, F, B>(&mut self, question: F) -> Arc<Mutex<Option<T>>>
+    where
+        T: Send + 'static,
+        F: FnOnce(Context, Destination) -> B + Send + 'static,
+        B: Future<Output = T> + Send + 'static,
+    {
+        let (answer, root) = (Arc::new(Mutex::new(None)), Destination::Pid(self.root));
+        let place = answer.clone();
+        let asker = move |context| async move {
+            let answer = question(context, root).await;
+            *place.lock().unwrap() = Some(answer);
+            ExitReason::Normal
+        };
+        self.simulator.runtime().spawn(SpawnOptions::default(), asker).unwrap();
+        answer
+    }
+
+    fn ask<T, F, B>(&mut self, question: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(Context, Destination) -> B + Send + 'static,
+        B: Future<Output = T> + Send + 'static,
+    {
+        self.try_ask(question).expect("the supervisor answers")
+    }
+
+    /// The children as `id:state`, in reverse start order.
+    fn which(&mut self) -> Vec<String> {
+        let children =
+            self.ask(|context, root| async move { supervisors::which_children(&context, &root).await });
+        children.unwrap().iter().map(|child| format!("{}:{}", child.id, child.state.name())).collect()
+    }
+
+    fn counts(&mut self) -> ChildCounts {
+        self.ask(|context, root| async move { supervisors::count_children(&context, &root).await }).unwrap()
+    }
+
+    fn terminate(
+        &mut self,
+        child: impl Into<supervisors::ChildName> + Send + 'static,
+    ) -> Result<(), ManagementError> {
+        self.ask(|context, root| async move { supervisors::terminate_child(&context, &root, child).await })
+    }
+
+    fn restart(
+        &mut self,
+        child: impl Into<supervisors::ChildName> + Send + 'static,
+    ) -> Result<StartedChild, ManagementError> {
+        self.ask(|context, root| async move { supervisors::restart_child(&context, &root, child).await })
+    }
+
+    fn delete(&mut self, child: &'static str) -> Result<(), ManagementError> {
+        self.ask(move |context, root| async move { supervisors::delete_child(&context, &root, child).await })
+    }
+
+    fn start_child(&mut self, spec: ChildSpec) -> Result<StartedChild, ManagementError> {
+        self.ask(|context, root| async move { supervisors::start_child(&context, &root, spec).await })
+    }
+
+    fn start_instance(&mut self, arguments: Vec<Term>) -> Result<StartedChild, ManagementError> {
+        self.ask(
+            |context, root| async move { supervisors::start_from_template(&context, &root, arguments).await },
+        )
     }
 
     fn is_alive(&self) -> bool {

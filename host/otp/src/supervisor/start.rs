@@ -1,0 +1,71 @@
+//! How a child comes to life: what a child specification's `start` is.
+
+use std::sync::Arc;
+
+use regrow_term::Term;
+
+use crate::pid::{Pid, Reference};
+use crate::process::{Context, SpawnError};
+use crate::runtime::Runtime;
+use crate::supervisor::definition::SupervisorSpec;
+
+/// Starts a child process.
+pub trait StartChild: Send + Sync {
+    /// Spawns the child, linked to `supervisor`, and returns without waiting for it. A child that acknowledges
+    /// its start does so under `ack`.
+    ///
+    /// # Errors
+    /// [`SpawnError`]
+    fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError>;
+
+    /// The component and the entry that it runs, if it is a guest: for listings, and for whoever may start only some.
+    fn target(&self) -> Option<Target> {
+        None
+    }
+
+    /// The supervisor that it starts, if it starts one.
+    fn as_supervisor(&self) -> Option<&SupervisorSpec> {
+        None
+    }
+
+    /// This start with more arguments: those `before` its own (`extra_arguments` of a DynamicSupervisor, rule DS4) and
+    /// those `after` (of `start_child` under `simple_one_for_one`, rule S62). None if it takes no arguments.
+    fn with_arguments(&self, before: &[Term], after: &[Term]) -> Option<Arc<dyn StartChild>> {
+        let _ = (before, after);
+        None
+    }
+
+    /// Applies to a process that an older version of this start has spawned what of this one can be applied while
+    /// it runs.
+    fn apply_to(&self, runtime: &Runtime, pid: Pid) {
+        let _ = (runtime, pid);
+    }
+}
+
+/// A child process that has been spawned.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// The process.
+    pub pid: Pid,
+    /// Whether it will acknowledge its start; otherwise it counts as started at once.
+    pub acknowledges: bool,
+}
+
+/// What a guest runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The component.
+    pub component: Arc<str>,
+    /// Its entry.
+    pub entry: Arc<str>,
+}
+
+/// Arguments with more of them: what is started takes one term, which is a list then. A term that is no list counts
+/// as a list of one.
+pub fn joined_arguments(before: &[Term], own: &Term, after: &[Term]) -> Term {
+    let own = match own {
+        Term::List(items) => items.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    Term::List([before, own, after].concat())
+}
