@@ -43,6 +43,11 @@ impl Context {
         &self.process.identity
     }
 
+    /// What this process may use now.
+    pub fn limits(&self) -> crate::limits::Limits {
+        self.process.limits.get()
+    }
+
     /// The counters that this process's body keeps up to date.
     pub fn meter(&self) -> &Meter {
         &self.process.meter

@@ -1,8 +1,12 @@
 //! Process flags (`process_flag/2`).
 
+use std::sync::atomic::Ordering;
+
 use crate::exit_reason::LimitKind;
-use crate::limits::{WhenFull, check};
+use crate::limits::{Limits, WhenFull, check};
+use crate::pid::Pid;
 use crate::process::{Bounds, Context, FlagError};
+use crate::runtime::Runtime;
 
 /// A flag of a process, with a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,13 +21,42 @@ pub enum Flag {
     MailboxBytes(u64),
 }
 
+impl Runtime {
+    /// Gives a live process other limits. What is over a tighter one stays; there is only no more of it. How large a
+    /// message it may send does not change. A bound that the process has tightened itself stays as tight.
+    pub fn change_limits(&self, pid: Pid, limits: &Limits) {
+        let Some(process) = self.inner.table.get(pid) else { return };
+        let old = Bounds::of(&process.limits.get());
+        process.limits.set(limits);
+        process.state.lock().change_limits(&process.identity, limits);
+        let waiters = {
+            let mut inbox = process.inbox.lock();
+            let (now, new) = (inbox.bounds(), Bounds::of(limits));
+            let tightened = |now: u64, old: u64, new: u64| if now == old { new } else { now.min(new) };
+            inbox.set_bounds(Bounds {
+                messages: tightened(now.messages, old.messages, new.messages),
+                bytes: tightened(now.bytes, old.bytes, new.bytes),
+                when_full: if now.when_full == old.when_full { new.when_full } else { now.when_full },
+            })
+        };
+        self.inner.wake_all(waiters);
+    }
+
+    /// Tells a live process how much memory it may use from now on.
+    pub fn change_memory_limit(&self, pid: Pid, bytes: u64) {
+        if let Some(process) = self.inner.table.get(pid) {
+            process.meter.memory_limit_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Context {
     /// Sets a flag of this process; its previous value (rule P64). Tighter bounds leave what is in the mailbox there.
     ///
     /// # Errors
     /// [`FlagError`]
     pub fn set_flag(&self, flag: Flag) -> Result<Flag, FlagError> {
-        let limits = &self.process().limits;
+        let limits = self.process().limits.get();
         let given = |kind, allowed, wanted| check(kind, allowed, wanted).map_err(FlagError);
         match flag {
             Flag::TrapExit(trap_exit) => Ok(Flag::TrapExit(self.set_trap_exit(trap_exit))),

@@ -36,7 +36,7 @@ pub(crate) use wait::MAX_CYCLE;
 pub use wait::Waiting;
 
 use crate::exit_reason::ExitReason;
-use crate::limits::Limits;
+use crate::limits::{Limits, LiveLimits};
 use crate::pid::{Pid, Reference};
 use crate::scheduler::{Schedule, Scheduler};
 use crate::signal::Signal;
@@ -78,12 +78,14 @@ pub struct Meter {
     pub reductions: AtomicU64,
     /// Memory in use, in bytes.
     pub memory_bytes: AtomicU64,
+    /// Memory that the body may use, in bytes. It is the body that obeys it.
+    pub memory_limit_bytes: AtomicU64,
 }
 
 pub(crate) struct Process {
     pub(crate) pid: Pid,
     pub(crate) identity: Identity,
-    pub(crate) limits: Limits,
+    pub(crate) limits: LiveLimits,
     pub(crate) meter: Meter,
     /// To whom the process owes word of its start.
     pub(crate) starter: Mutex<Option<(Pid, Reference)>>,
@@ -114,7 +116,7 @@ impl Process {
             pid: state.pid,
             identity,
             inbox: Mutex::new(Inbox::new(Bounds::of(&limits))),
-            limits,
+            limits: LiveLimits::new(&limits),
             meter: Meter::default(),
             starter: Mutex::new(starter),
             timers_running: AtomicU64::default(),

@@ -34,7 +34,8 @@ impl Context {
             }
             // An EXIT that nobody has received still takes the slot of its link.
             let taken = state.links.len() as u64 + state.mailbox.signals().links;
-            check(LimitKind::Links, self.process().limits.links, taken + 1).map_err(LinkError::Limit)?;
+            check(LimitKind::Links, self.process().limits.get().links, taken + 1)
+                .map_err(LinkError::Limit)?;
             if !present {
                 state.links.forget(pid);
                 state.deliver(Received::Exit { from: pid, reason: ExitReason::NoProc });
@@ -104,7 +105,7 @@ impl Context {
             let tag_bytes = tag.as_ref().map_or(0, Bytes::len) as u64;
             let tag_bytes = state.monitors.tag_bytes() + state.mailbox.signals().bytes + tag_bytes;
             if tag.is_some() {
-                check(LimitKind::MailboxBytes, self.process().limits.mailbox_bytes, tag_bytes)?;
+                check(LimitKind::MailboxBytes, self.process().limits.get().mailbox_bytes, tag_bytes)?;
             }
             state.monitors.hold(reference, Held { target, object, role, tag });
         }
@@ -119,7 +120,7 @@ impl Context {
     }
 
     fn check_monitors(&self, requested: u64) -> Result<(), LimitExceeded> {
-        check(LimitKind::Monitors, self.process().limits.monitors, requested)
+        check(LimitKind::Monitors, self.process().limits.get().monitors, requested)
     }
 
     /// Removes a monitor (`demonitor(Ref, [info])`): whether it was still active. With `flush`, a DOWN message of it

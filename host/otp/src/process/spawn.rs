@@ -142,10 +142,10 @@ fn reserve(parent: &Process, options: &SpawnOptions) -> Result<(), LimitExceeded
     let state = parent.state.lock();
     if options.link {
         let taken = state.links.len() as u64 + state.mailbox.signals().links;
-        check(LimitKind::Links, parent.limits.links, taken + 1)?;
+        check(LimitKind::Links, parent.limits.get().links, taken + 1)?;
     }
     if options.monitor {
-        check(LimitKind::Monitors, parent.limits.monitors, state.monitor_slots() + 1)?;
+        check(LimitKind::Monitors, parent.limits.get().monitors, state.monitor_slots() + 1)?;
     }
     Ok(())
 }

@@ -69,15 +69,20 @@ pub struct LastReceived {
     pub from: Option<Pid>,
 }
 
-impl State {
-    pub(crate) fn new(pid: Pid, identity: &Identity, limits: &Limits) -> Self {
+impl Bounds {
+    fn of(identity: &Identity, limits: &Limits) -> Self {
         let signals = limits.links.saturating_add(limits.monitors).saturating_add(limits.timers);
         // What children say when they end must never end their supervisor.
         let supervises = identity.kind == ProcessKind::Supervisor;
-        let bytes = if supervises { u64::MAX } else { limits.mailbox_bytes };
+        Self { signals, bytes: if supervises { u64::MAX } else { limits.mailbox_bytes } }
+    }
+}
+
+impl State {
+    pub(crate) fn new(pid: Pid, identity: &Identity, limits: &Limits) -> Self {
         Self {
             parent: identity.parent,
-            bounds: Bounds { signals, bytes },
+            bounds: Bounds::of(identity, limits),
             pid,
             trap_exit: false,
             mailbox: Mailbox::default(),
@@ -94,6 +99,11 @@ impl State {
             signals: 0,
             reported_waits: None,
         }
+    }
+
+    /// Gives the process other limits.
+    pub(crate) fn change_limits(&mut self, identity: &Identity, limits: &Limits) {
+        self.bounds = Bounds::of(identity, limits);
     }
 
     /// Applies one signal. Once the process is exiting, only what others are owed is answered (rule P9).

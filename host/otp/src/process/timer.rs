@@ -95,14 +95,14 @@ impl Context {
         let unread = process.state.lock().mailbox.signals();
         let running = process.timers_running.fetch_add(1, Ordering::AcqRel) + 1;
         if let Err(error) =
-            check(LimitKind::Timers, process.limits.timers, running.saturating_add(unread.timers))
+            check(LimitKind::Timers, process.limits.get().timers, running.saturating_add(unread.timers))
         {
             process.timers_running.fetch_sub(1, Ordering::AcqRel);
             return Err(error);
         }
         let len = load.payload().len();
         let bytes = process.timer_bytes.fetch_add(len as u64, Ordering::AcqRel);
-        let (allowed, requested) = (process.limits.mailbox_bytes, unread.bytes + bytes + len as u64);
+        let (allowed, requested) = (process.limits.get().mailbox_bytes, unread.bytes + bytes + len as u64);
         if let Err(error) = check(LimitKind::MailboxBytes, allowed, requested) {
             inner.timer_gone(self.pid(), len);
             return Err(error);

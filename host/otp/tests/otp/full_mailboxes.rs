@@ -319,3 +319,37 @@ fn back_pressure_loses_nothing() {
         assert!(wrong.is_none(), "with seed {seed}: {wrong:?}");
     }
 }
+
+#[test]
+fn other_limits_hold_from_now_on_and_what_the_process_tightened_itself_stays_tight() {
+    check(&["2 fit", "4 fit", "3 fit"], |context, trace| async move {
+        let count = |receiver: Pid| {
+            let sent = (0..10).take_while(|_| {
+                context.send_nosuspend(&receiver.into(), MessageKind::Info, Bytes::new()).is_ok()
+            });
+            sent.count()
+        };
+        let limits = |messages| Limits { mailbox_messages: messages, ..Limits::default() };
+        let spawn = || sleeper_with(&context, limits(2));
+        trace.note(format!("{} fit", count(spawn())));
+        let wider = spawn();
+        context.runtime().change_limits(wider, &limits(4));
+        trace.note(format!("{} fit", count(wider)));
+        let own =
+            child(&context, SpawnOptions { limits: limits(5), ..Default::default() }, |context| async move {
+                context.set_flag(Flag::MailboxMessages(3)).unwrap();
+                std::future::pending().await
+            });
+        settle(&context).await;
+        context.runtime().change_limits(own, &limits(6));
+        trace.note(format!("{} fit", count(own)));
+        for pid in context.runtime().processes().into_iter().filter(|pid| *pid != context.pid()) {
+            context.exit_process(pid, ExitReason::Kill);
+        }
+    });
+}
+
+/// A process with these limits that never receives.
+fn sleeper_with(context: &Context, limits: Limits) -> Pid {
+    child(context, SpawnOptions { limits, ..Default::default() }, |_| std::future::pending())
+}
