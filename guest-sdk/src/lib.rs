@@ -47,6 +47,7 @@ mod pid;
 pub mod process;
 pub mod registry;
 pub mod request;
+pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 #[cfg(not(target_family = "wasm"))]

@@ -122,6 +122,14 @@ pub fn init_ack(outcome: InitResult) -> bool {
     sys::init_ack(outcome)
 }
 
+/// As [`init_ack`] with [`InitResult::Started`], with something for whoever asked for the start (`{ok, Pid, Info}`).
+///
+/// # Errors
+/// [`Error::BadArgument`], if it can't be encoded.
+pub fn init_ack_with<T: Serialize + ?Sized>(info: &T) -> Result<bool, Error> {
+    Ok(sys::init_ack_with(crate::mailbox::payload(info)?))
+}
+
 /// Ends this process (`exit/1`).
 pub fn exit(reason: ExitReason) -> ! {
     sys::exit(reason)

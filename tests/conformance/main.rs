@@ -27,7 +27,7 @@ fn recorded() -> Vec<Scenario> {
             std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     };
-    recorded::files().into_iter().flat_map(of_file).collect()
+    recorded::files("scenarios").into_iter().flat_map(of_file).collect()
 }
 
 /// Fails if something else was observed than is recorded: with the smallest part of the scenario about which the model,

@@ -1,9 +1,12 @@
 //! Plays all scenarios on a real BEAM and writes down what it observes. Needs Erlang/OTP 25 or later: `erlc` and `erl`.
 //!
 //! `conformance-record` renews the traces of the scenarios that are there; `conformance-record generate COUNT` makes new
-//! random ones first.
+//! random ones of processes first. `conformance-record supervision` and `conformance-record supervision COUNT` do the same for
+//! scenarios of supervisors.
 
 mod recorded;
+#[path = "record_supervision.rs"]
+mod supervision;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -20,7 +23,11 @@ fn main() -> ExitCode {
         ["generate", count] => {
             count.parse().map_err(|_| format!("{count:?} is no number")).and_then(generate_all)
         }
-        _ => Err("usage: conformance-record [generate COUNT]".to_owned()),
+        ["supervision"] => supervision::record_all(),
+        ["supervision", count] => {
+            count.parse().map_err(|_| format!("{count:?} is no number")).and_then(supervision::generate_all)
+        }
+        _ => Err("usage: conformance-record [generate COUNT | supervision [COUNT]]".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,8 +51,8 @@ fn generate_all(count: u64) -> Result<(), String> {
 }
 
 fn record_all() -> Result<(), String> {
-    let beam = Beam::compile()?;
-    for file in recorded::files() {
+    let beam = Beam::compile("conformance", &[])?;
+    for file in recorded::files("scenarios") {
         let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
         let played = beam.play(&text)?;
         for _ in 1..TIMES {
@@ -90,25 +97,29 @@ fn check_model(beam: &Beam, scenario: &Scenario) -> Result<(), String> {
     Err(format!("the model is wrong about\n{scenario}\nthe smallest is\n{beam}\nthe model says\n{model}"))
 }
 
-/// The compiled player of scenarios.
+/// A compiled player of scenarios.
 struct Beam {
+    module: &'static str,
+    /// How the runtime system is started.
+    flags: &'static [&'static str],
     folder: tempfile::TempDir,
 }
 
 impl Beam {
-    fn compile() -> Result<Self, String> {
+    fn compile(module: &'static str, flags: &'static [&'static str]) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let source: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/beam/conformance.erl");
+        let sources: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/beam");
+        let source = sources.join(module).with_extension("erl");
         run(Command::new("erlc").arg("-o").arg(folder.path()).arg(source))?;
-        Ok(Self { folder })
+        Ok(Self { module, flags, folder })
     }
 
     fn play(&self, text: &str) -> Result<String, String> {
         let (input, output) = (self.folder.path().join("in"), self.folder.path().join("out"));
         std::fs::write(&input, text).map_err(|error| error.to_string())?;
         let mut erl = Command::new("erl");
-        erl.arg("-noshell").arg("-pa").arg(self.folder.path());
-        run(erl.args(["-run", "conformance", "main"]).arg(&input).arg(&output))?;
+        erl.args(self.flags).arg("-noshell").arg("-pa").arg(self.folder.path());
+        run(erl.args(["-run", self.module, "main"]).arg(&input).arg(&output))?;
         std::fs::read_to_string(&output).map_err(|error| error.to_string())
     }
 }

@@ -5,8 +5,10 @@ mod guests;
 mod log;
 mod node;
 mod scenario;
+mod supervision;
 
 pub use guests::{Guest, guest_folder, guests};
 pub use log::SharedLog;
 pub use node::{Ended, Pending, TestNode, block_on, engine};
 pub use scenario::{Trace, play_by_guests, play_natively};
+pub use supervision::play_supervision;

@@ -131,10 +131,16 @@ impl TestNode {
     /// Runs an entry of the behaviour guest beside a neighbour; `argument` and `component` are more lines of its
     /// child specification and of its component. How it ended, and the log.
     pub fn run_entry(entry: &str, argument: &str, component: &str) -> (ExitReason, String) {
+        Self::run_entry_in(entry, argument, component, "")
+    }
+
+    /// As [`TestNode::run_entry`], with more children before it.
+    pub fn run_entry_in(entry: &str, argument: &str, component: &str, more: &str) -> (ExitReason, String) {
         let tree = format!(
             r#"
             [supervisor]
             auto_shutdown = "any_significant"
+            {more}
             [[supervisor.children]]
             id = "neighbour"
             component = "hostile"

@@ -50,10 +50,67 @@ entries! {
     g39_g40_requests: "requests",
     g17_to_g33_gen_server: "gen-server",
     g1_to_g8_gen_server_starts: "gen-server-start",
+    supervision_needs_grants: "supervisor-denied",
+}
+
+/// Those whose component may start children.
+macro_rules! supervising_entries {
+    ($($test:ident: $entry:literal,)+) => {
+        $(#[test]
+        fn $test() {
+            passes($entry, "", "grants.start_children = [\"behaviour\"]");
+        })+
+
+        const SUPERVISING: &[&str] = &[$($entry),+];
+    };
+}
+
+supervising_entries! {
+    s19_s51_to_s57_supervisor: "supervisor",
+    s11_s12_s51_supervisor_starts: "supervisor-starts",
+    s62_s63_ds3_ds6_ps2_ps4_supervisor_dynamic: "supervisor-dynamic",
+    s29_s46_supervisor_gives_up: "supervisor-gives-up",
+    s4_s13_supervisor_nonsense: "supervisor-nonsense",
+}
+
+#[test]
+fn a_guest_manages_the_supervisors_that_it_has_a_grant_for_and_no_others() {
+    let dynamic = |name: &str| {
+        format!(
+            "[[supervisor.children]]\nid = \"{name}\"\n[supervisor.children.supervisor]\nname = \"{name}\"\nstrategy = \"dynamic\"\n"
+        )
+    };
+    let template = |name: &str, entry: &str| {
+        format!(
+            r#"
+            [[supervisor.children]]
+            id = "{name}"
+            [supervisor.children.supervisor]
+            name = "{name}"
+            strategy = "simple_one_for_one"
+            [[supervisor.children.supervisor.children]]
+            id = "template"
+            component = "behaviour"
+            entry = "{entry}"
+            "#
+        )
+    };
+    let more = [
+        dynamic("jobs"),
+        dynamic("others"),
+        template("templates", "helper-twice"),
+        template("forbidden-templates", "helper-echo"),
+    ];
+    let grants = r#"
+        grants.supervise = ["jobs", "templates", "forbidden-templates"]
+        grants.start_children = ["behaviour.helper-sleep", "behaviour.helper-twice"]
+        "#;
+    let (reason, log) = TestNode::run_entry_in("supervisor-manages", "", grants, &more.concat());
+    assert_eq!(reason, ExitReason::Normal, "{log}");
 }
 
 /// Entries whose tests need more than the entry.
-const OTHERS: &[&str] = &["prints", "files", "environment", "crashes", "wait-cycle"];
+const OTHERS: &[&str] = &["supervisor-manages", "prints", "files", "environment", "crashes", "wait-cycle"];
 
 #[test]
 fn prints_go_to_the_log() {
@@ -117,6 +174,6 @@ fn every_entry_has_a_test() {
     let component = block_on(engine().load("behaviour", &bytes)).unwrap();
     let entries: BTreeSet<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
     let entries: BTreeSet<&str> = entries.into_iter().filter(|name| !name.starts_with("helper-")).collect();
-    let tested: BTreeSet<&str> = PLAIN.iter().chain(OTHERS).copied().collect();
+    let tested: BTreeSet<&str> = PLAIN.iter().chain(SUPERVISING).chain(OTHERS).copied().collect();
     assert_eq!(entries, tested);
 }

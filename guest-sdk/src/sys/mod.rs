@@ -11,6 +11,8 @@ pub(crate) use native::*;
 #[cfg(target_family = "wasm")]
 pub(crate) use wasm::api::*;
 #[cfg(target_family = "wasm")]
+pub(crate) use wasm::supervisor;
+#[cfg(target_family = "wasm")]
 pub use wasm::{Entries, Guest, StartArgument, WitExitReason, bindings, describe, export, run};
 
 /// Rounds up: a timer that has not run out has something left.

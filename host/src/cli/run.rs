@@ -60,6 +60,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         Outcome::GaveUp => Err(Failure::Application(format!(
             "{name} failed: its root supervisor gave up after too many restarts"
         ))),
+        Outcome::FailedToStart { path, reason } => {
+            Err(Failure::Application(format!("{name} failed: {path} could not be started: {reason}")))
+        }
         Outcome::Failed(reason) => Err(Failure::Application(format!("{name} failed: {reason}"))),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_otp::check_name;
+use sha2::{Digest as _, Sha256};
 use wasmtime::Store;
 use wasmtime::component::Component as WasmComponent;
 
@@ -38,6 +39,24 @@ pub struct Component {
     pub(super) pre: GuestPre<GuestState>,
     name: Arc<str>,
     entries: Vec<Entry>,
+    digest: Digest,
+}
+
+/// SHA-256 of a component's bytes: tells one version from the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+/// The first 12 hexadecimal digits: enough for people.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..6].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// An entry of a component, as it describes itself.
@@ -115,7 +134,7 @@ impl Engine {
             .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
             .map_err(|error| LoadError::Describe(describe_error(&error)))?;
         check_entries(&entries).map_err(LoadError::Describe)?;
-        Ok(Component { pre, name: name.into(), entries })
+        Ok(Component { pre, name: name.into(), entries, digest: Digest::of(bytes) })
     }
 
     async fn describe(&self, pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
@@ -158,6 +177,11 @@ impl Component {
     /// The name that the manifest gives it.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// What tells this version of it from others.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The entries that it has.

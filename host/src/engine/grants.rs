@@ -20,6 +20,10 @@ pub struct Grants {
     pub stdio: bool,
     /// Components, beside its own, whose processes it may spawn.
     pub spawn: Vec<String>,
+    /// Names of supervisors that it may manage, beside those that descend from its processes.
+    pub supervise: Vec<String>,
+    /// What it may start as children of supervisors: components, or entries of theirs as `component.entry`.
+    pub start_children: Vec<String>,
     /// Whether it may exit, kill and link processes that are no relatives of its own.
     pub signal: bool,
 }
@@ -36,6 +40,14 @@ pub struct DirGrant {
 }
 
 impl Grants {
+    /// Whether an entry may be started as a child of a supervisor.
+    pub(super) fn may_start_child(&self, component: &str, entry: &str) -> bool {
+        self.start_children.iter().any(|granted| match granted.split_once('.') {
+            Some((granted, of_it)) => granted == component && of_it == entry,
+            None => granted == component,
+        })
+    }
+
     /// The WASI context of a process with these grants.
     pub(super) fn wasi(&self, output: &GuestOutput) -> wasmtime::Result<WasiCtx> {
         let mut builder = WasiCtxBuilder::new();

@@ -1,23 +1,24 @@
 //! The life of an instance: one process, one store, from its start argument to its exit reason.
 
-use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use regrow_otp::supervisor::{StartChild, Started};
-use regrow_otp::{Context, ExitReason, Limits, Pid, ProcessKind, Reference, SpawnError, SpawnOptions};
+use regrow_otp::supervisor::{StartChild, Started, Target, joined_arguments};
+use regrow_otp::{
+    Context, ExitReason, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions,
+};
+use regrow_term::{Term, decode, encode};
 use wasmtime::Store;
 
 use crate::engine::bindings::{EntryCall, StartArgument};
-use crate::engine::component::Component;
-use crate::engine::grants::Grants;
+use crate::engine::catalog::{Catalog, Program};
 use crate::engine::host::convert;
 use crate::engine::state::{GuestState, Owner};
 use crate::engine::trap::{backtrace, exit_reason};
-use crate::observe::{GuestLog, Logger};
+use crate::observe::GuestLog;
 
 /// Wasm instructions, roughly, that a process runs before the others have a turn.
 const SLICE_REDUCTIONS: u64 = 20_000;
@@ -26,7 +27,7 @@ const SLICE_REDUCTIONS: u64 = 20_000;
 pub(super) const MAX_HANDLES: usize = 256;
 
 /// What a guest process may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuestLimits {
     /// Bytes of linear memory.
     pub memory_bytes: u64,
@@ -40,39 +41,30 @@ impl Default for GuestLimits {
     }
 }
 
-/// A component as an application uses it: with its grants and limits.
-pub struct Program {
-    /// The component.
-    pub component: Component,
-    /// What its processes may reach.
-    pub grants: Arc<Grants>,
-    /// What each of its processes may use.
-    pub limits: GuestLimits,
+/// What a process is started with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// A term, to which more arguments can be added.
+    Term(Term),
+    /// An encoded term, as a guest has made it.
+    Encoded(Bytes),
 }
 
-/// The programs of an application, by the names of their components.
-pub struct Catalog {
-    programs: HashMap<Arc<str>, Arc<Program>>,
-    /// Names that belong to children of the tree: no guest takes them while their child is being restarted.
-    reserved: HashSet<String>,
-    logger: Logger,
-}
-
-impl Catalog {
-    /// A catalog of `programs`, whose processes log to `logger`. Guests can't register the `reserved` names.
-    pub fn new(programs: Vec<Program>, reserved: HashSet<String>, logger: Logger) -> Self {
-        let named = programs.into_iter().map(|program| (program.component.name().clone(), Arc::new(program)));
-        Self { programs: named.collect(), reserved, logger }
+impl Argument {
+    fn encoded(&self) -> Vec<u8> {
+        match self {
+            // Only what can't be allocated can't be encoded.
+            Self::Term(term) => encode(term).unwrap_or_default(),
+            Self::Encoded(bytes) => bytes.to_vec(),
+        }
     }
 
-    /// Whether a name belongs to a child of the tree.
-    pub fn is_reserved(&self, name: &str) -> bool {
-        self.reserved.contains(name)
-    }
-
-    /// The program that runs the component of that name.
-    pub fn get(&self, component: &str) -> Option<&Arc<Program>> {
-        self.programs.get(component)
+    /// The term, if it is one.
+    fn term(&self) -> Option<Term> {
+        match self {
+            Self::Term(term) => Some(term.clone()),
+            Self::Encoded(bytes) => decode(bytes).ok(),
+        }
     }
 }
 
@@ -85,8 +77,8 @@ pub struct StartGuest {
     pub program: Arc<Program>,
     /// The entry.
     pub entry: Arc<str>,
-    /// The encoded argument.
-    pub argument: Bytes,
+    /// The argument.
+    pub argument: Argument,
     /// The name that it is registered under.
     pub name: Option<String>,
     /// What it may use.
@@ -105,7 +97,7 @@ impl StartGuest {
             component: Some(self.program.component.name().clone()),
             entry: Some(self.entry.clone()),
             name: self.name.clone(),
-            limits: self.limits.process.clone(),
+            limits: self.limits.process,
             ..options
         };
         let start = self.clone();
@@ -119,6 +111,21 @@ impl StartChild for StartGuest {
         let init_ack = acknowledges.then_some(ack);
         let (pid, _) = self.spawn(supervisor, SpawnOptions { link: true, init_ack, ..Default::default() })?;
         Ok(Started { pid, acknowledges })
+    }
+
+    fn target(&self) -> Option<Target> {
+        let component = self.program.component.name().clone();
+        Some(Target { component, entry: self.entry.clone() })
+    }
+
+    fn with_arguments(&self, before: &[Term], after: &[Term]) -> Option<Arc<dyn StartChild>> {
+        let argument = Argument::Term(joined_arguments(before, &self.argument.term()?, after));
+        Some(Arc::new(Self { argument, ..self.clone() }))
+    }
+
+    fn apply_to(&self, runtime: &Runtime, pid: Pid) {
+        runtime.change_limits(pid, &self.limits.process);
+        runtime.change_memory_limit(pid, self.limits.memory_bytes);
     }
 }
 
@@ -153,19 +160,19 @@ async fn counting_slices<T>(context: &Context, call: impl Future<Output = T>) ->
 /// Runs a process from its beginning to its end.
 async fn run(start: StartGuest, context: Context) -> ExitReason {
     let name = start.name.clone().unwrap_or_else(|| start.entry.to_string());
-    let log = GuestLog::new(start.catalog.logger.clone(), context.pid(), name);
+    let log = GuestLog::new(start.catalog.logger().clone(), context.pid(), name);
     let argument = StartArgument::Spawned(EntryCall {
         entry: start.entry.to_string(),
-        argument: start.argument.to_vec(),
+        argument: start.argument.encoded(),
     });
     let pre = &start.program.component.pre;
     let owner = Owner {
         context: context.clone(),
         program: start.program.clone(),
         catalog: start.catalog.clone(),
-        limits: start.limits.clone(),
         log: Arc::new(log),
     };
+    context.meter().memory_limit_bytes.store(start.limits.memory_bytes, Ordering::Relaxed);
     let mut metered =
         Metered { store: Store::new(pre.engine(), GuestState::of(owner)), context: context.clone() };
     let store = &mut metered.store;

@@ -1,6 +1,8 @@
 //! The memory limit of one process, over all its memories and tables.
 
-use regrow_otp::{LimitExceeded, LimitKind};
+use std::sync::atomic::Ordering;
+
+use regrow_otp::{Context, LimitExceeded, LimitKind};
 use wasmtime::ResourceLimiter;
 
 /// Entries of tables at most: 10,000 are far more than a program's function pointers need.
@@ -8,13 +10,30 @@ const MAX_TABLE_ELEMENTS: usize = 100_000;
 
 /// Counts what a process has, and refuses what is too much.
 pub(super) struct MemoryLimiter {
-    allowed: u64,
+    allowed: Allowed,
     used: u64,
 }
 
+enum Allowed {
+    Fixed(u64),
+    /// What the process may use now: whoever runs the node may change it.
+    Of(Context),
+}
+
 impl MemoryLimiter {
-    pub(super) fn new(allowed: u64) -> Self {
-        Self { allowed, used: 0 }
+    pub(super) fn fixed(allowed: u64) -> Self {
+        Self { allowed: Allowed::Fixed(allowed), used: 0 }
+    }
+
+    pub(super) fn of(process: Context) -> Self {
+        Self { allowed: Allowed::Of(process), used: 0 }
+    }
+
+    fn allowed(&self) -> u64 {
+        match &self.allowed {
+            Allowed::Fixed(bytes) => *bytes,
+            Allowed::Of(process) => process.meter().memory_limit_bytes.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -32,8 +51,9 @@ impl ResourceLimiter for MemoryLimiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let requested = self.used.saturating_add((desired - current) as u64);
-        if requested > self.allowed {
-            let limit = LimitExceeded { limit: LimitKind::Memory, allowed: self.allowed, requested };
+        let allowed = self.allowed();
+        if requested > allowed {
+            let limit = LimitExceeded { limit: LimitKind::Memory, allowed, requested };
             return Err(wasmtime::Error::new(limit));
         }
         if maximum.is_some_and(|maximum| desired > maximum) {

@@ -2,6 +2,7 @@
 //! per WIT interface.
 
 mod bindings;
+mod catalog;
 mod component;
 mod config;
 mod grants;
@@ -13,7 +14,8 @@ mod stdio;
 mod trap;
 mod work;
 
-pub use component::{Component, Entry, LoadError};
+pub use catalog::{Catalog, Contents, Program};
+pub use component::{Component, Digest, Entry, LoadError};
 pub use config::{Engine, EngineError, MAX_INSTANCES};
 pub use grants::{DirGrant, Grants};
-pub use instance::{Catalog, GuestLimits, Program, StartGuest};
+pub use instance::{Argument, GuestLimits, StartGuest};

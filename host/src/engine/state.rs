@@ -7,8 +7,9 @@ use regrow_otp::Context;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::Grants;
-use crate::engine::instance::{Catalog, GuestLimits, MAX_HANDLES, Program};
+use crate::engine::instance::{GuestLimits, MAX_HANDLES};
 use crate::engine::memory::MemoryLimiter;
 use crate::engine::stdio::GuestOutput;
 use crate::engine::work::Work;
@@ -19,8 +20,15 @@ pub(super) struct Owner {
     pub(super) context: Context,
     pub(super) program: Arc<Program>,
     pub(super) catalog: Arc<Catalog>,
-    pub(super) limits: GuestLimits,
     pub(super) log: Arc<GuestLog>,
+}
+
+impl Owner {
+    /// What the process may use now.
+    pub(super) fn limits(&self) -> GuestLimits {
+        let memory_bytes = self.context.meter().memory_limit_bytes.load(Ordering::Relaxed);
+        GuestLimits { memory_bytes, process: self.context.limits() }
+    }
 }
 
 /// The data of a store.
@@ -49,7 +57,7 @@ impl GuestState {
             owner: None,
             grants: Arc::default(),
             output: GuestOutput::new(Arc::new(GuestLog::discard())),
-            memory: MemoryLimiter::new(DESCRIBE_MEMORY_BYTES),
+            memory: MemoryLimiter::fixed(DESCRIBE_MEMORY_BYTES),
             work: Work::new(),
             wasi: None,
         }
@@ -59,7 +67,7 @@ impl GuestState {
         Self {
             grants: owner.program.grants.clone(),
             output: GuestOutput::new(owner.log.clone()),
-            memory: MemoryLimiter::new(owner.limits.memory_bytes),
+            memory: MemoryLimiter::of(owner.context.clone()),
             work: Work::new(),
             wasi: None,
             owner: Some(owner),

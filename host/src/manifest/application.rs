@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use regrow_otp::check_name;
 use toml::de::DeTable;
 
-use crate::manifest::child::{Child, ChildStart, Supervisor, read_supervisor};
+use crate::manifest::child::{Child, ChildStart};
 use crate::manifest::component::{Component, read_component};
 use crate::manifest::diagnostic::{Diagnostic, Located, Source};
-use crate::manifest::reader::{Errors, Table};
+use crate::manifest::reader::{Reading, Table};
+use crate::manifest::supervisor::{Supervisor, read_supervisor};
 
 /// A manifest, as larger ones are no manifests.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
@@ -76,12 +77,24 @@ impl Manifest {
         Self::parse(Source { path, text })
     }
 
-    /// Reads a manifest from text.
+    /// Reads a manifest from text. `${NAME}` in strings, and in numbers written as strings, stands for a variable of this
+    /// process's environment.
     ///
     /// # Errors
     /// [`ManifestError::Invalid`], with every error that the text alone shows.
     pub fn parse(source: Source) -> Result<Self, ManifestError> {
-        let errors = Errors::default();
+        Self::parse_with(source, &|name| std::env::var(name).ok())
+    }
+
+    /// As [`Manifest::parse`], with an environment of its own.
+    ///
+    /// # Errors
+    /// [`ManifestError::Invalid`], with every error that the text alone shows.
+    pub fn parse_with(
+        source: Source,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ManifestError> {
+        let errors = Reading::new(environment);
         let (root, syntax) = DeTable::parse_recoverable(&source.text);
         if !syntax.is_empty() {
             // What could be read of such a text says little about what was meant.
@@ -141,7 +154,7 @@ fn read_components(table: &Table<'_, '_>) -> Components {
     for (name, value) in components.entries() {
         read.names.insert(name.value.clone());
         read.components.extend(
-            Table::of(value, &name.value.clone(), table.errors())
+            Table::of(value, &name.value.clone(), table.reading())
                 .and_then(|table| read_component(name, table)),
         );
     }
@@ -171,14 +184,24 @@ impl Components {
     }
 }
 
-fn check_references(components: &Components, supervisor: &Supervisor, errors: &Errors) {
+fn check_references(components: &Components, supervisor: &Supervisor, errors: &Reading<'_>) {
+    let names = supervisor.supervisor_names();
     for component in &components.components {
-        component
-            .grants
-            .spawn
-            .iter()
-            .filter_map(|name| components.missing(name))
-            .for_each(|e| errors.push(e));
+        let grants = &component.grants;
+        let started = grants.start_children.iter().map(|what| Located {
+            value: what.value.split('.').next().unwrap_or_default().to_owned(),
+            span: what.span.clone(),
+        });
+        let missing = grants.spawn.iter().cloned().chain(started);
+        missing.filter_map(|name| components.missing(&name)).for_each(|error| errors.push(error));
+        for name in grants.supervise.iter().filter(|name| !names.contains(&name.value)) {
+            let message = format!("no supervisor has the name {:?}", name.value);
+            let help = match names.len() {
+                0 => "give one a `name`".to_owned(),
+                _ => format!("there are: {}", names.join(", ")),
+            };
+            errors.push(Diagnostic::new(name.span.clone(), message, "named here").help(help));
+        }
     }
     for_each_child(supervisor, &mut |child| {
         if let ChildStart::Worker { component, .. } = &child.start
@@ -190,14 +213,14 @@ fn check_references(components: &Components, supervisor: &Supervisor, errors: &E
 }
 
 /// Registered names: well-formed, and each only once in the whole tree.
-fn check_names(supervisor: &Supervisor, errors: &Errors) {
+fn check_names(supervisor: &Supervisor, errors: &Reading<'_>) {
     let mut seen = HashSet::new();
     for name in supervisor.names() {
         if let Err(error) = check_name(&name.value) {
             let message = format!("{:?} is no name for a process", name.value);
             errors.push(Diagnostic::new(name.span.clone(), message, error.to_string()));
         }
-        if !seen.insert(&name.value) {
+        if !seen.insert(name.value.clone()) {
             let message = format!("the name {:?} is given twice", name.value);
             errors.push(Diagnostic::new(name.span.clone(), message, "the second time"));
         }

@@ -1,55 +1,27 @@
-//! `[supervisor]` and its children, nested to any depth.
+//! `[[supervisor.children]]`: the children of supervisors.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use regrow_otp::supervisor::{AutoShutdown, Restart, Shutdown, Strategy, SupFlags};
+use regrow_otp::supervisor::{Backoff, MAX_CHILD_ID_BYTES, OverIntensity, Restart, Shutdown};
 use regrow_term::Term;
 
 use crate::manifest::component::{Limits, read_limits};
-use crate::manifest::diagnostic::{Diagnostic, Located, Span};
-use crate::manifest::reader::{Errors, Table, Value, to_term};
+use crate::manifest::diagnostic::{Diagnostic, Located};
+use crate::manifest::reader::{Reading, Table, Value, to_term};
+use crate::manifest::supervisor::{Supervisor, read_supervisor};
 
 /// How deep supervisors may be nested: deeper trees are mistakes, and reading them must not exhaust the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Children that one `count` may make.
-const MAX_COUNT: u64 = 10_000;
+/// Processes that one `count`, or the partitions of a supervisor, may make.
+pub(super) const MAX_CHILDREN: u64 = 100_000;
 
 /// How long a start may take unless the manifest says otherwise.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A supervisor and its children, in start order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Supervisor {
-    /// The name that it is registered under.
-    pub name: Option<Located<String>>,
-    /// How it behaves.
-    pub flags: SupFlags,
-    /// Its children.
-    pub children: Vec<Child>,
-    /// Where it stands.
-    pub span: Span,
-}
-
-impl Supervisor {
-    /// The registered names of the whole tree, in start order.
-    pub fn names(&self) -> Box<dyn Iterator<Item = &Located<String>> + '_> {
-        let children = self.children.iter().flat_map(|child| match &child.start {
-            ChildStart::Worker { name, .. } => Box::new(name.iter()),
-            ChildStart::Supervisor(nested) => nested.names(),
-        });
-        Box::new(self.name.iter().chain(children))
-    }
-
-    /// How many processes the tree has, this supervisor included.
-    pub fn size(&self) -> u64 {
-        1 + self.children.iter().map(Child::size).sum::<u64>()
-    }
-}
-
 impl Child {
-    fn size(&self) -> u64 {
+    /// How many processes it begins with.
+    pub(super) fn size(&self) -> u64 {
         match &self.start {
             ChildStart::Worker { .. } => 1,
             ChildStart::Supervisor(nested) => nested.size(),
@@ -72,6 +44,10 @@ pub struct Child {
     pub significant: bool,
     /// How long its start may take; none is for ever.
     pub start_timeout: Option<Duration>,
+    /// How long its restarts wait.
+    pub backoff: Option<Backoff>,
+    /// What becomes of it when it is restarted too often.
+    pub over_intensity: OverIntensity,
 }
 
 /// What a child runs.
@@ -94,78 +70,11 @@ pub enum ChildStart {
     Supervisor(Supervisor),
 }
 
-const STRATEGIES: [(&str, Strategy); 3] = [
-    ("one_for_one", Strategy::OneForOne),
-    ("one_for_all", Strategy::OneForAll),
-    ("rest_for_one", Strategy::RestForOne),
-];
-
-const RESTARTS: [(&str, Restart); 3] =
-    [("permanent", Restart::Permanent), ("transient", Restart::Transient), ("temporary", Restart::Temporary)];
-
-const AUTO_SHUTDOWNS: [(&str, AutoShutdown); 3] = [
-    ("never", AutoShutdown::Never),
-    ("any_significant", AutoShutdown::AnySignificant),
-    ("all_significant", AutoShutdown::AllSignificant),
-];
-
 const SHUTDOWNS: [(&str, Shutdown); 2] =
     [("brutal_kill", Shutdown::BrutalKill), ("infinity", Shutdown::Infinity)];
 
-pub(super) fn read_supervisor(table: Table<'_, '_>, depth: usize) -> Supervisor {
-    let defaults = SupFlags::default();
-    let period = table.integer("period_s", 1).map(Duration::from_secs);
-    let intensity = table.integer("intensity", 0);
-    let flags = SupFlags {
-        strategy: table.word("strategy", &STRATEGIES).unwrap_or_default(),
-        intensity: intensity.map_or(defaults.intensity, |n| u32::try_from(n).unwrap_or(u32::MAX)),
-        period: period.unwrap_or(defaults.period),
-        auto_shutdown: table.word("auto_shutdown", &AUTO_SHUTDOWNS).unwrap_or_default(),
-    };
-    let name = table.string("name");
-    let mut children = Vec::new();
-    for value in table.list("children") {
-        children.extend(read_child(value, depth, table.errors()));
-    }
-    let span = table.span();
-    check_children(&flags, &children, table.errors());
-    table.finish();
-    Supervisor { name, flags, children, span }
-}
-
-/// What makes no sense in one child beside another, or beside its supervisor's flags (rules S5, S6).
-fn check_children(flags: &SupFlags, children: &[Child], errors: &Errors) {
-    let mut seen: HashSet<&str> = HashSet::new();
-    for child in children {
-        let (id, span) = (&child.id.value, child.id.span.clone());
-        if !seen.insert(id) {
-            errors.push(
-                Diagnostic::new(span.clone(), format!("two children have the id {id:?}"), "the second one")
-                    .help("ids are unique within a supervisor"),
-            );
-        }
-        if child.significant && child.restart == Restart::Permanent {
-            errors.push(
-                Diagnostic::new(
-                    span,
-                    format!("{id:?} is significant and permanent"),
-                    "it never ends for good",
-                )
-                .help("make it `restart = \"transient\"` or `\"temporary\"`"),
-            );
-        } else if child.significant && flags.auto_shutdown == AutoShutdown::Never {
-            errors.push(
-                Diagnostic::new(span, format!("{id:?} is significant without effect"), "it is significant")
-                    .help(
-                        "give its supervisor `auto_shutdown = \"any_significant\"` or `\"all_significant\"`",
-                    ),
-            );
-        }
-    }
-}
-
 /// One child, or `count` of them.
-fn read_child(value: &Value<'_>, depth: usize, errors: &Errors) -> Vec<Child> {
+pub(super) fn read_child(value: &Value<'_>, depth: usize, errors: &Reading<'_>) -> Vec<Child> {
     let Some(table) = Table::of(value, "children", errors) else { return Vec::new() };
     let id = table.required_string("id", "what the supervisor calls this child");
     let supervises = table.get("supervisor");
@@ -180,7 +89,7 @@ fn read_child(value: &Value<'_>, depth: usize, errors: &Errors) -> Vec<Child> {
         None => read_worker(&table),
     };
     let count = table.integer("count", 1).unwrap_or(1);
-    let restart = table.word("restart", &RESTARTS).unwrap_or_default();
+    let restart = table.word("restart", &Restart::ALL).unwrap_or_default();
     let significant = table.boolean("significant").unwrap_or(false);
     let shutdown = read_shutdown(&table, supervises.is_some());
     let start_timeout = table.timeout("start_timeout_ms").unwrap_or(match &start {
@@ -188,26 +97,75 @@ fn read_child(value: &Value<'_>, depth: usize, errors: &Errors) -> Vec<Child> {
         _ => Some(DEFAULT_START_TIMEOUT),
     });
     let counted = table.get("count");
-    if let Some(value) = counted.filter(|_| count > MAX_COUNT) {
+    if let Some(value) = counted.filter(|_| count > MAX_CHILDREN) {
         errors.push(Diagnostic::new(
             value.span(),
             "`count` is out of range",
-            format!("expected a whole number from 1 to {MAX_COUNT}"),
+            format!("expected a whole number from 1 to {MAX_CHILDREN}"),
         ));
     }
+    let backoff = read_backoff(&table);
+    let over_intensity = table.word("over_intensity", &OverIntensity::ALL).unwrap_or_default();
     table.finish();
     let (Some(id), Some(start)) = (id, start) else { return Vec::new() };
-    let child = Child { id, start, restart, shutdown, significant, start_timeout };
-    if let Some(value) = counted.filter(|_| count.saturating_mul(child.size()) > MAX_COUNT) {
-        let message = format!("`count` makes more than {MAX_COUNT} processes");
+    check_id(&id, errors);
+    let child = Child { id, start, restart, shutdown, significant, start_timeout, backoff, over_intensity };
+    if let Some(value) = counted.filter(|_| count.saturating_mul(child.size()) > MAX_CHILDREN) {
+        let message = format!("`count` makes more than {MAX_CHILDREN} processes");
         errors.push(Diagnostic::new(value.span(), message, format!("each has {} of them", child.size())));
         return vec![child];
     }
     if counted.is_some() {
-        (1..=count.min(MAX_COUNT)).map(|n| numbered(&child, n)).collect()
+        (1..=count.min(MAX_CHILDREN)).map(|n| numbered(&child, n)).collect()
     } else {
         vec![child]
     }
+}
+
+/// Ids are parts of paths.
+fn check_id(id: &Located<String>, errors: &Reading<'_>) {
+    if id.value.len() > MAX_CHILD_ID_BYTES || id.value.chars().any(|c| c.is_control() || c == '/') {
+        let label =
+            format!("expected at most {MAX_CHILD_ID_BYTES} bytes without control characters and slashes");
+        errors.push(Diagnostic::new(id.span.clone(), "this is no id for a child", label));
+    }
+}
+
+/// `backoff_ms = 500` for the same wait each time, or `backoff = { initial_ms = 100, max_ms = 10_000 }`.
+fn read_backoff(table: &Table<'_, '_>) -> Option<Backoff> {
+    let constant = table.integer("backoff_ms", 1).map(|ms| Backoff::constant(Duration::from_millis(ms)));
+    let Some(growing) = table.table("backoff") else { return constant };
+    let (span, errors) = (growing.span(), growing.reading());
+    if constant.is_some() {
+        errors.push(Diagnostic::new(
+            span.clone(),
+            "`backoff` and `backoff_ms` exclude each other",
+            "leave one of them out",
+        ));
+    }
+    let ms = |key| growing.integer(key, 1).map(Duration::from_millis);
+    let (initial, max) = (ms("initial_ms"), ms("max_ms"));
+    if initial.is_none() && growing.get("initial_ms").is_none() {
+        growing.missing("initial_ms", "the wait before the first restart");
+    }
+    if max.is_none() && growing.get("max_ms").is_none() {
+        growing.missing("max_ms", "the longest wait");
+    }
+    let (factor, jitter) = (growing.float("factor"), growing.float("jitter"));
+    let reset_after = ms("reset_after_ms");
+    growing.finish();
+    let backoff = Backoff::exponential(initial?, max?);
+    let backoff = Backoff {
+        factor: factor.unwrap_or(backoff.factor),
+        jitter: jitter.unwrap_or(0.0),
+        reset_after: reset_after.unwrap_or(backoff.reset_after),
+        ..backoff
+    };
+    if let Some(error) = backoff.error() {
+        errors.push(Diagnostic::new(span, "this back-off makes no sense", error));
+        return None;
+    }
+    Some(backoff)
 }
 
 /// One of several like it: `-n` behind its id and its name.
@@ -227,7 +185,7 @@ fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {
     let entry = table.required_string("entry", "the entry of the component that it runs");
     let name = table.string("name");
     // Without arguments an entry gets the empty list: in serde's encoding that is Rust's `()`.
-    let args = table.get("args").map_or(Term::List(Vec::new()), |value| to_term(value, table.errors()));
+    let args = table.get("args").map_or(Term::List(Vec::new()), |value| to_term(value, table.reading()));
     let limits = table.table("limits").map(read_limits).unwrap_or_default();
     Some(ChildStart::Worker { component: component?, entry: entry?, name, args, limits })
 }
@@ -237,7 +195,7 @@ fn read_shutdown(table: &Table<'_, '_>, supervises: bool) -> Shutdown {
     let word = table.word("shutdown", &SHUTDOWNS);
     let timeout = table.timeout("shutdown_ms");
     if let (Some(_), Some(value)) = (word, table.get("shutdown_ms")) {
-        table.errors().push(Diagnostic::new(
+        table.reading().push(Diagnostic::new(
             value.span(),
             "`shutdown` and `shutdown_ms` exclude each other",
             "leave one of them out",

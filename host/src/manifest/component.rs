@@ -37,6 +37,10 @@ pub struct Grants {
     pub stdio: bool,
     /// Other components whose processes it may spawn.
     pub spawn: Vec<Located<String>>,
+    /// Names of supervisors that it may manage.
+    pub supervise: Vec<Located<String>>,
+    /// What it may start as children of supervisors: `component`, or `component.entry`.
+    pub start_children: Vec<Located<String>>,
     /// Exit signals and links to strangers.
     pub signal: bool,
 }
@@ -83,13 +87,13 @@ pub(super) fn read_component(name: Located<String>, table: Table<'_, '_>) -> Opt
 
 fn read_grants(table: Table<'_, '_>) -> Grants {
     let dirs = table.list("dirs").iter();
-    let dirs = dirs.filter_map(|value| read_dir(Table::of(value, "dirs", table.errors())?)).collect();
+    let dirs = dirs.filter_map(|value| read_dir(Table::of(value, "dirs", table.reading())?)).collect();
     let mut env = Vec::new();
     if let Some(variables) = table.table("env") {
         for (key, value) in variables.entries() {
             match value.get_ref().as_str() {
-                Some(text) => env.push((key.value, text.to_owned())),
-                None => table.errors().push(Diagnostic::new(
+                Some(text) => env.push((key.value, table.reading().substitute(text, &value.span()))),
+                None => table.reading().push(Diagnostic::new(
                     value.span(),
                     format!("`{}` has the wrong type", key.value),
                     format!("expected a string, found {}", value.get_ref().type_str()),
@@ -102,6 +106,8 @@ fn read_grants(table: Table<'_, '_>) -> Grants {
         env,
         stdio: table.boolean("stdio").unwrap_or(false),
         spawn: table.strings("spawn"),
+        supervise: table.strings("supervise"),
+        start_children: table.strings("start_children"),
         signal: table.boolean("signal").unwrap_or(false),
     };
     table.finish();

@@ -1,4 +1,4 @@
-//! Errors that point into the manifest.
+//! Reading that point into the manifest.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ impl Diagnostic {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// Errors in the order of the text, each once.
+    /// Reading in the order of the text, each once.
     pub fn sorted(mut errors: Vec<Self>) -> Vec<Self> {
         errors.sort_by(|a, b| {
             let key = |error: &Self| (error.span.start, error.span.end);

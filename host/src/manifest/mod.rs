@@ -6,8 +6,10 @@ mod child;
 mod component;
 mod diagnostic;
 mod reader;
+mod supervisor;
 
 pub use application::{Manifest, ManifestError};
-pub use child::{Child, ChildStart, Supervisor};
+pub use child::{Child, ChildStart};
 pub use component::{Component, Dir, Grants, Limits};
 pub use diagnostic::{Diagnostic, Located, Source, Span};
+pub use supervisor::{Supervisor, SupervisorKind};

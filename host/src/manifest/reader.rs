@@ -14,18 +14,71 @@ use crate::manifest::diagnostic::{Diagnostic, Located, Span};
 
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
-/// Collects what is wrong.
-#[derive(Default)]
-pub(super) struct Errors(RefCell<Vec<Diagnostic>>);
+/// What reading takes from outside, and what it finds wrong.
+pub(super) struct Reading<'e> {
+    environment: &'e dyn Fn(&str) -> Option<String>,
+    errors: RefCell<Vec<Diagnostic>>,
+}
 
-impl Errors {
+impl<'e> Reading<'e> {
+    pub(super) fn new(environment: &'e dyn Fn(&str) -> Option<String>) -> Self {
+        Self { environment, errors: RefCell::default() }
+    }
+
     pub(super) fn push(&self, diagnostic: Diagnostic) {
-        self.0.borrow_mut().push(diagnostic);
+        self.errors.borrow_mut().push(diagnostic);
+    }
+
+    /// Text with the environment's variables in place of their names: `${NAME}`, or `${NAME:-default}` where it may be
+    /// missing; `$${` is `${` itself.
+    pub(super) fn substitute(&self, text: &str, span: &Span) -> String {
+        let mut done = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            let (before, from) = rest.split_at(start);
+            if let Some(before) = before.strip_suffix('$') {
+                done.push_str(before);
+                done.push_str("${");
+                rest = &from[2..];
+                continue;
+            }
+            done.push_str(before);
+            let Some(end) = from.find('}') else {
+                self.push(
+                    Diagnostic::new(span.clone(), "`${` has no `}`", "the name of a variable ends with it")
+                        .help("write `$${` for the characters themselves"),
+                );
+                return done;
+            };
+            done.push_str(&self.variable(&from[2..end], span));
+            rest = &from[end + 1..];
+        }
+        done.push_str(rest);
+        done
+    }
+
+    fn variable(&self, reference: &str, span: &Span) -> String {
+        let (name, default) = match reference.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (reference, None),
+        };
+        let value = (self.environment)(name).filter(|value| !value.is_empty() || default.is_none());
+        value.or(default.map(str::to_owned)).unwrap_or_else(|| {
+            self.push(
+                Diagnostic::new(
+                    span.clone(),
+                    format!("the environment has no variable {name:?}"),
+                    "used here",
+                )
+                .help(format!("set it, or give a default: ${{{name}:-…}}")),
+            );
+            String::new()
+        })
     }
 
     /// All errors, in the order of the text, each once.
     pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
-        Diagnostic::sorted(self.0.into_inner())
+        Diagnostic::sorted(self.errors.into_inner())
     }
 
     fn wrong_type(&self, value: &Value<'_>, key: &str, expected: &str) {
@@ -42,21 +95,21 @@ impl Errors {
 pub(super) struct Table<'a, 't> {
     table: &'a DeTable<'t>,
     span: Span,
-    errors: &'a Errors,
+    reading: &'a Reading<'a>,
     known: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a, 't> Table<'a, 't> {
-    pub(super) fn new(table: &'a DeTable<'t>, span: Span, errors: &'a Errors) -> Self {
-        Self { table, span, errors, known: RefCell::default() }
+    pub(super) fn new(table: &'a DeTable<'t>, span: Span, reading: &'a Reading<'a>) -> Self {
+        Self { table, span, reading, known: RefCell::default() }
     }
 
     /// `value` as a table.
-    pub(super) fn of(value: &'a Value<'t>, key: &str, errors: &'a Errors) -> Option<Self> {
+    pub(super) fn of(value: &'a Value<'t>, key: &str, reading: &'a Reading<'a>) -> Option<Self> {
         match value.get_ref().as_table() {
-            Some(table) => Some(Self::new(table, value.span(), errors)),
+            Some(table) => Some(Self::new(table, value.span(), reading)),
             None => {
-                errors.wrong_type(value, key, "a table");
+                reading.wrong_type(value, key, "a table");
                 None
             }
         }
@@ -72,13 +125,13 @@ impl<'a, 't> Table<'a, 't> {
         self.span.clone()
     }
 
-    pub(super) fn errors(&self) -> &'a Errors {
-        self.errors
+    pub(super) fn reading(&self) -> &'a Reading<'a> {
+        self.reading
     }
 
     pub(super) fn missing(&self, key: &str, what: &str) {
         // The span of a table written as [header] is its header; of an inline one, all of it.
-        self.errors.push(Diagnostic::new(
+        self.reading.push(Diagnostic::new(
             self.span(),
             format!("`{key}` is missing"),
             format!("this needs `{key}`: {what}"),
@@ -87,11 +140,11 @@ impl<'a, 't> Table<'a, 't> {
 
     pub(super) fn string(&self, key: &'static str) -> Option<Located<String>> {
         let value = self.get(key)?;
-        let text = value.get_ref().as_str().map(str::to_owned);
+        let text = value.get_ref().as_str();
         if text.is_none() {
-            self.errors.wrong_type(value, key, "a string");
+            self.reading.wrong_type(value, key, "a string");
         }
-        Some(Located { value: text?, span: value.span() })
+        Some(Located { value: self.reading.substitute(text?, &value.span()), span: value.span() })
     }
 
     pub(super) fn required_string(&self, key: &'static str, what: &str) -> Option<Located<String>> {
@@ -102,7 +155,7 @@ impl<'a, 't> Table<'a, 't> {
         self.string(key).filter(|text| {
             let empty = text.value.is_empty();
             if empty {
-                self.errors.push(Diagnostic::new(
+                self.reading.push(Diagnostic::new(
                     text.span.clone(),
                     format!("`{key}` is empty"),
                     format!("expected {what}"),
@@ -116,23 +169,47 @@ impl<'a, 't> Table<'a, 't> {
         let value = self.get(key)?;
         let boolean = value.get_ref().as_bool();
         if boolean.is_none() {
-            self.errors.wrong_type(value, key, "true or false");
+            self.reading.wrong_type(value, key, "true or false");
         }
         boolean
+    }
+
+    /// The text of a string that has variables in it: it may stand for a number.
+    fn variables(&self, value: &Value<'_>) -> Option<String> {
+        let text = value.get_ref().as_str().filter(|text| text.contains("${"))?;
+        Some(self.reading.substitute(text, &value.span()))
+    }
+
+    /// A number, whole or not.
+    pub(super) fn float(&self, key: &'static str) -> Option<f64> {
+        let value = self.get(key)?;
+        let text = match value.get_ref() {
+            DeValue::Float(float) => Some(float.as_str().replace('_', "")),
+            DeValue::Integer(integer) if integer.radix() == 10 => Some(integer.as_str().replace('_', "")),
+            _ => self.variables(value),
+        };
+        let number = text.and_then(|text| text.parse().ok());
+        if number.is_none() {
+            self.reading.wrong_type(value, key, "a number");
+        }
+        number
     }
 
     /// A whole number from `min` on.
     pub(super) fn integer(&self, key: &'static str, min: u64) -> Option<u64> {
         let value = self.get(key)?;
-        let Some(integer) = value.get_ref().as_integer() else {
-            self.errors.wrong_type(value, key, "a whole number");
-            return None;
+        let (digits, radix) = match (value.get_ref().as_integer(), self.variables(value)) {
+            (Some(integer), _) => (integer.as_str().replace('_', ""), integer.radix()),
+            (None, Some(text)) => (text.replace('_', ""), 10),
+            (None, None) => {
+                self.reading.wrong_type(value, key, "a whole number");
+                return None;
+            }
         };
-        let digits = integer.as_str().replace('_', "");
-        let parsed = i128::from_str_radix(&digits, integer.radix()).ok();
+        let parsed = i128::from_str_radix(&digits, radix).ok();
         let number = parsed.and_then(|number| u64::try_from(number).ok()).filter(|number| *number >= min);
         if number.is_none() {
-            self.errors.push(Diagnostic::new(
+            self.reading.push(Diagnostic::new(
                 value.span(),
                 format!("`{key}` is out of range"),
                 format!("expected a whole number from {min} to {}", u64::MAX),
@@ -146,10 +223,10 @@ impl<'a, 't> Table<'a, 't> {
         let value = self.get(key)?;
         let bytes = match value.get_ref().as_str() {
             None => self.integer(key, 0)?,
-            Some(text) => match parse_bytes(text) {
+            Some(text) => match parse_bytes(&self.reading.substitute(text, &value.span())) {
                 Some(bytes) => bytes,
                 None => {
-                    self.errors.push(Diagnostic::new(
+                    self.reading.push(Diagnostic::new(
                         value.span(),
                         format!("`{key}` is no number of bytes"),
                         "expected a number, or text as \"64 MiB\" (B, KiB, MiB, GiB)",
@@ -159,7 +236,7 @@ impl<'a, 't> Table<'a, 't> {
             },
         };
         if !range.contains(&bytes) {
-            self.errors.push(Diagnostic::new(
+            self.reading.push(Diagnostic::new(
                 value.span(),
                 format!("`{key}` is out of range"),
                 format!("expected from {} to {} bytes", range.start(), range.end()),
@@ -174,8 +251,11 @@ impl<'a, 't> Table<'a, 't> {
         let value = self.get(key)?;
         match value.get_ref().as_str() {
             Some("infinity") => Some(None),
+            Some(text) if text.contains("${") => {
+                self.integer(key, 0).map(|ms| Some(Duration::from_millis(ms)))
+            }
             Some(_) => {
-                self.errors.wrong_type(value, key, "milliseconds or \"infinity\"");
+                self.reading.wrong_type(value, key, "milliseconds or \"infinity\"");
                 None
             }
             None => self.integer(key, 0).map(|ms| Some(Duration::from_millis(ms))),
@@ -188,7 +268,7 @@ impl<'a, 't> Table<'a, 't> {
         let found = words.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
         if found.is_none() {
             let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            self.errors.push(Diagnostic::new(
+            self.reading.push(Diagnostic::new(
                 text.span,
                 format!("`{key}` can't be {:?}", text.value),
                 format!("expected one of: {}", names.join(", ")),
@@ -202,7 +282,7 @@ impl<'a, 't> Table<'a, 't> {
         match value.get_ref().as_array() {
             Some(list) => list,
             None => {
-                self.errors.wrong_type(value, key, "a list");
+                self.reading.wrong_type(value, key, "a list");
                 &[]
             }
         }
@@ -212,16 +292,16 @@ impl<'a, 't> Table<'a, 't> {
         let items = self.list(key).iter().filter_map(|item| {
             let text = item.get_ref().as_str();
             if text.is_none() {
-                self.errors.wrong_type(item, key, "a list of strings");
+                self.reading.wrong_type(item, key, "a list of strings");
             }
-            Some(Located { value: text?.to_owned(), span: item.span() })
+            Some(Located { value: self.reading.substitute(text?, &item.span()), span: item.span() })
         });
         items.collect()
     }
 
     /// The table under `key`.
     pub(super) fn table(&self, key: &'static str) -> Option<Table<'a, 't>> {
-        Table::of(self.get(key)?, key, self.errors)
+        Table::of(self.get(key)?, key, self.reading)
     }
 
     /// Every key and value, whatever the keys are.
@@ -246,15 +326,15 @@ impl<'a, 't> Table<'a, 't> {
                     error.help(format!("known keys: {}", names.join(", ")))
                 }
             };
-            self.errors.push(error);
+            self.reading.push(error);
         }
     }
 }
 
 /// A TOML value as a term. Dates become text; integers beyond 64 bits are errors.
-pub(super) fn to_term(value: &Value<'_>, errors: &Errors) -> Term {
+pub(super) fn to_term(value: &Value<'_>, errors: &Reading<'_>) -> Term {
     match value.get_ref() {
-        DeValue::String(text) => Term::text(text),
+        DeValue::String(text) => Term::text(&errors.substitute(text, &value.span())),
         DeValue::Integer(integer) => {
             let digits = integer.as_str().replace('_', "");
             let number = i128::from_str_radix(&digits, integer.radix()).ok();

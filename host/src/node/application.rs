@@ -1,20 +1,13 @@
-//! An application that can be started: its components compiled and checked, its tree made of child
-//! specifications.
+//! An application that can be started: its manifest read, its components compiled, loaded and checked.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use regrow_otp::supervisor::{ChildSpec, ChildType, SupervisorSpec};
-use regrow_term::encode;
-
 use crate::build::{BuildError, build_guests};
-use crate::engine::{
-    Catalog, Component, DirGrant, Engine, Grants, GuestLimits, LoadError, Program, StartGuest,
-};
+use crate::engine::{Component, Contents, Engine, GuestLimits, LoadError, Program};
 use crate::manifest::{self, ChildStart, Diagnostic, Located, Manifest, Source};
-use crate::observe::Logger;
+use crate::node::tree;
 
 /// An application that can be started.
 pub struct Application {
@@ -84,7 +77,7 @@ impl Application {
 
     /// Its components, each with its file and that file's size in bytes.
     pub fn components(&self) -> impl Iterator<Item = (&Component, &PathBuf, u64)> {
-        self.components.iter().map(|(component, file, size)| (component, file, *size))
+        self.components.iter().map(|(component, file, size)| (&**component, file, *size))
     }
 
     /// How many supervisors, the root included, and how many workers its tree has.
@@ -101,24 +94,26 @@ impl Application {
         count(&self.manifest.supervisor)
     }
 
-    /// Its tree, whose processes log to `logger`.
-    pub(super) fn into_tree(self, logger: Logger) -> SupervisorSpec {
-        let folder = self.manifest.source.folder().to_owned();
+    /// The manifest that it was loaded from.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What its processes can run.
+    pub(super) fn contents(&self) -> Contents {
+        let folder = self.manifest.source.folder();
         let programs =
-            self.components.into_iter().zip(&self.manifest.components).map(|((component, ..), spec)| {
-                Program {
-                    component,
-                    grants: Arc::new(grants(&spec.grants, &folder)),
-                    limits: limits(&GuestLimits::default(), &spec.limits),
-                }
+            self.components.iter().zip(&self.manifest.components).map(|((component, ..), spec)| Program {
+                component: component.clone(),
+                grants: Arc::new(tree::grants(&spec.grants, folder)),
+                limits: tree::limits(&GuestLimits::default(), &spec.limits),
             });
-        let names = self.manifest.supervisor.names().map(|name| name.value.clone()).collect();
-        let catalog = Arc::new(Catalog::new(programs.collect(), names, logger));
-        supervisor_spec(&self.manifest.supervisor, &self.manifest.name.value, &catalog)
+        let names = self.manifest.supervisor.names().into_iter().map(|name| name.value).collect();
+        Contents::new(programs.collect(), names)
     }
 }
 
-type Loaded = Vec<(Component, PathBuf, u64)>;
+type Loaded = Vec<(Arc<Component>, PathBuf, u64)>;
 
 /// Compiles and loads the components, and checks the tree against them.
 async fn load_components(
@@ -132,7 +127,7 @@ async fn load_components(
     for (spec, file) in manifest.components.iter().zip(files) {
         let Some(file) = file else { continue };
         match load(engine, spec, &file).await {
-            Ok((component, size)) => components.push((component, file, size)),
+            Ok((component, size)) => components.push((Arc::new(component), file, size)),
             Err(error) => errors.push(error),
         }
     }
@@ -224,7 +219,7 @@ fn check_folders(manifest: &Manifest) -> Vec<Diagnostic> {
 
 fn check_entries(
     supervisor: &manifest::Supervisor,
-    components: &[(Component, PathBuf, u64)],
+    components: &[(Arc<Component>, PathBuf, u64)],
     errors: &mut Vec<Diagnostic>,
 ) {
     for child in &supervisor.children {
@@ -248,72 +243,4 @@ fn missing_entry(component: &Component, entry: &Located<String>) -> Option<Diagn
         Diagnostic::new(entry.span.clone(), message, "no such entry")
             .help(format!("it has: {}", names.join(", "))),
     )
-}
-
-fn grants(spec: &manifest::Grants, folder: &Path) -> Grants {
-    let dirs = spec.dirs.iter().map(|dir| DirGrant {
-        host: folder.join(&dir.host.value),
-        guest: dir.guest.clone(),
-        write: dir.write,
-    });
-    Grants {
-        dirs: dirs.collect(),
-        env: spec.env.clone(),
-        stdio: spec.stdio,
-        spawn: spec.spawn.iter().map(|name| name.value.clone()).collect(),
-        signal: spec.signal,
-    }
-}
-
-fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits {
-    let mut limits = base.clone();
-    let set = |limit: &mut u64, value: Option<u64>| *limit = value.unwrap_or(*limit);
-    set(&mut limits.memory_bytes, spec.memory_bytes);
-    set(&mut limits.process.mailbox_messages, spec.mailbox_messages);
-    set(&mut limits.process.mailbox_bytes, spec.mailbox_bytes);
-    set(&mut limits.process.message_bytes, spec.message_bytes);
-    set(&mut limits.process.links, spec.links);
-    set(&mut limits.process.monitors, spec.monitors);
-    set(&mut limits.process.timers, spec.timers);
-    limits.process.when_full = spec.when_full.unwrap_or(limits.process.when_full);
-    limits
-}
-
-fn supervisor_spec(spec: &manifest::Supervisor, path: &str, catalog: &Arc<Catalog>) -> SupervisorSpec {
-    let children = spec.children.iter().map(|child| child_spec(child, path, catalog)).collect();
-    let name = spec.name.as_ref().map(|name| name.value.clone());
-    SupervisorSpec::new(path, name, spec.flags.clone(), children)
-        .unwrap_or_else(|errors| unreachable!("the manifest was checked: {errors:?}"))
-}
-
-fn child_spec(child: &manifest::Child, path: &str, catalog: &Arc<Catalog>) -> ChildSpec {
-    let id = child.id.value.clone();
-    let spec = match &child.start {
-        ChildStart::Supervisor(nested) => {
-            let nested = supervisor_spec(nested, &format!("{path}/{id}"), catalog);
-            ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
-        }
-        ChildStart::Worker { component, entry, name, args, limits: own } => {
-            let (Some(program), Ok(argument)) = (catalog.get(&component.value), encode(args)) else {
-                unreachable!("the manifest was checked: the component is there, and its arguments are terms")
-            };
-            let program = program.clone();
-            let start = StartGuest {
-                catalog: catalog.clone(),
-                limits: limits(&program.limits, own),
-                program,
-                entry: entry.value.as_str().into(),
-                argument: Bytes::from(argument),
-                name: name.as_ref().map(|name| name.value.clone()),
-            };
-            ChildSpec::worker(id, Arc::new(start))
-        }
-    };
-    ChildSpec {
-        restart: child.restart,
-        shutdown: child.shutdown,
-        significant: child.significant,
-        start_timeout: child.start_timeout,
-        ..spec
-    }
 }

@@ -2,6 +2,7 @@
 
 mod application;
 mod running;
+mod tree;
 
 pub use application::{Application, ApplicationError};
 pub use running::{Node, NodeOptions, Outcome};

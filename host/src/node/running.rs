@@ -5,18 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use rand::Rng as _;
+use regrow_otp::supervisor::failed_child;
 use regrow_otp::{
     Event, EventSink, ExitReason, Pid, ProcessKind, RandomSource, ReportKind, Runtime, RuntimeConfig,
     Surroundings, SystemClock, Workers,
 };
 use tokio::sync::watch;
 
-use crate::engine::MAX_INSTANCES;
+use crate::engine::{Catalog, MAX_INSTANCES};
 use crate::node::application::Application;
+use crate::node::tree::TreeBuilder;
 use crate::observe::{Logger, Reporter};
 
 /// Live processes, unless the options say otherwise: what the engine has room for.
 const MAX_PROCESSES: u64 = MAX_INSTANCES as u64;
+
+/// How much of the reason of a failed start is kept.
+const MAX_REASON_CHARS: usize = 1_000;
 
 /// How a node is run.
 pub struct NodeOptions {
@@ -45,6 +50,13 @@ pub enum Outcome {
     Stopped,
     /// Its root gave up: too many restarts.
     GaveUp,
+    /// A child could not be started, and what had been was stopped again.
+    FailedToStart {
+        /// Where the child stands, as `app/pool/worker-3`.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// Its root could not start, was killed, or ended because a significant child had crashed.
     Failed(ExitReason),
 }
@@ -77,7 +89,11 @@ impl Node {
             workers: options.workers,
             max_processes: options.max_processes,
         });
-        let root = application.into_tree(options.logger).start_root(&runtime)?;
+        let contents = application.contents();
+        let catalog = Arc::new(Catalog::new(contents.clone(), options.logger));
+        let builder = TreeBuilder { catalog: &catalog, contents: &contents };
+        let tree = builder.supervisor(&application.manifest().supervisor, application.name());
+        let root = tree.start_root(&runtime)?;
         let workers = runtime.start_workers().context("the worker threads can't be started")?;
         Ok(Self { runtime, root, outcome, _workers: workers, _reactor: reactor })
     }
@@ -182,7 +198,13 @@ impl EventSink for RootWatch {
                 let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let outcome = match &exited.reason {
                     ExitReason::Shutdown => failure.unwrap_or(Outcome::Stopped),
-                    reason => Outcome::Failed(reason.clone()),
+                    reason => match failed_child(reason) {
+                        Some((ids, reason)) => Outcome::FailedToStart {
+                            path: format!("{}/{}", self.name, ids.join("/")),
+                            reason: reason.preview(MAX_REASON_CHARS).to_string(),
+                        },
+                        None => Outcome::Failed(reason.clone()),
+                    },
                 };
                 self.sender.send_replace(Some(outcome));
             }

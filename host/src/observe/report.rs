@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
+use regrow_otp::supervisor::failed_child;
 use regrow_otp::{
     Decision, Event, EventSink, ExitReason, Exited, Identity, Pid, ProcessKind, ReportKind, SupervisorReport,
     Waiter,
@@ -72,7 +73,11 @@ impl Reporter {
                 self.logger.write(Level::Debug, path, format_args!("{child} started{again} as {pid}"));
             }
             ReportKind::StartError { child, pid, reason } => {
-                let outcome = format!("{path}/{child} could not be started: {reason}");
+                let why = match failed_child(reason) {
+                    Some((ids, _)) => format!("its child {} could not", ids.join("/")),
+                    None => reason.to_string(),
+                };
+                let outcome = format!("{path}/{child} could not be started: {why}");
                 match pid.and_then(|pid| take_pending(state, pid)) {
                     Some(exited) => self.crash(state, &exited, &outcome),
                     None => self.logger.write(Level::Error, path, outcome),
@@ -106,6 +111,13 @@ impl Reporter {
                 let period = period.as_secs();
                 let message = format!(
                     "gives up on {child}: more than {intensity} restarts within {period} s; it stops its children and ends"
+                );
+                self.logger.write(Level::Error, path, message);
+            }
+            ReportKind::Parked { child, intensity, period } => {
+                let period = period.as_secs();
+                let message = format!(
+                    "{child} is parked: more than {intensity} restarts within {period} s; `regrow start {path}/{child}` resumes it"
                 );
                 self.logger.write(Level::Error, path, message);
             }
@@ -226,9 +238,18 @@ fn title(exited: &Exited) -> String {
 
 fn describe(decision: &Decision) -> String {
     match decision {
-        Decision::Restart { restarts, with } if with.is_empty() => format!("restarted (restart {restarts})"),
-        Decision::Restart { restarts, with } => {
-            format!("restarted (restart {restarts}) together with {}", with.join(", "))
+        Decision::Restart { restarts, with, wait } => {
+            let mut text = format!("restarted (restart {restarts})");
+            if !with.is_empty() {
+                let _ = write!(text, " together with {}", with.join(", "));
+            }
+            if !wait.is_zero() {
+                let _ = write!(text, " in {} ms", wait.as_millis());
+            }
+            text
+        }
+        Decision::Park { intensity, period } => {
+            format!("parked: more than {intensity} restarts within {} s", period.as_secs())
         }
         Decision::Keep => "not restarted: it ended in order".to_owned(),
         Decision::Delete => "not restarted: it is temporary".to_owned(),

@@ -19,6 +19,7 @@ mod generate;
 mod model;
 mod op;
 mod shrink;
+pub mod supervision;
 pub mod wire;
 
 pub use generate::generate;

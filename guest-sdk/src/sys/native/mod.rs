@@ -2,6 +2,7 @@
 //! guests' logic and for documentation.
 
 mod convert;
+pub(crate) mod supervisor;
 mod thread;
 
 use std::time::Duration;
@@ -96,6 +97,10 @@ pub(crate) fn init_ack(outcome: InitResult) -> bool {
         InitResult::Ignore => otp::InitAck::Ignore,
         InitResult::Error(reason) => otp::InitAck::Error(reason.into()),
     })
+}
+
+pub(crate) fn init_ack_with(info: Vec<u8>) -> bool {
+    current().context.init_ack(otp::InitAck::StartedWith(Bytes::from(info)))
 }
 
 pub(crate) fn exit(reason: ExitReason) -> ! {

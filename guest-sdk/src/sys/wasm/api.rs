@@ -70,6 +70,10 @@ pub(crate) fn init_ack(outcome: InitResult) -> bool {
     })
 }
 
+pub(crate) fn init_ack_with(info: Vec<u8>) -> bool {
+    process::init_ack_with(&info)
+}
+
 pub(crate) fn exit(reason: ExitReason) -> ! {
     process::exit(&reason.into());
     unreachable!("`exit` does not return")

@@ -4,6 +4,7 @@ pub(crate) mod api;
 mod convert;
 #[cfg(not(feature = "std"))]
 mod realloc;
+pub(crate) mod supervisor;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;

@@ -115,10 +115,15 @@ pub async fn get_child_spec(
     supervisor: &Destination,
     child: impl Into<ChildName>,
 ) -> Answer<ChildSpec> {
-    match request(context, supervisor, Request::GetChildSpec(child.into())).await? {
-        Response::Spec(spec) => Ok(spec),
-        other => Err(misfit(other)),
-    }
+    spec(request(context, supervisor, Request::GetChildSpec(child.into())).await?)
+}
+
+/// The template of a `simple_one_for_one` supervisor.
+///
+/// # Errors
+/// [`ManagementError`]
+pub async fn get_template(context: &Context, supervisor: &Destination) -> Answer<ChildSpec> {
+    spec(request(context, supervisor, Request::GetTemplate).await?)
 }
 
 /// Changes how many partitions a PartitionSupervisor uses, up to what it was started with; how many it used before
@@ -153,6 +158,13 @@ fn started(response: Response) -> Answer<StartedChild> {
 fn done(response: Response) -> Answer<()> {
     match response {
         Response::Done => Ok(()),
+        other => Err(misfit(other)),
+    }
+}
+
+fn spec(response: Response) -> Answer<ChildSpec> {
+    match response {
+        Response::Spec(spec) => Ok(spec),
         other => Err(misfit(other)),
     }
 }

@@ -23,8 +23,8 @@ mod validate;
 
 pub use backoff::Backoff;
 pub use client::{
-    configure, count_children, delete_child, get_child_spec, glance_at_children, resize, restart_child,
-    start_child, start_from_template, terminate_child, which_children,
+    configure, count_children, delete_child, get_child_spec, get_template, glance_at_children, resize,
+    restart_child, start_child, start_from_template, terminate_child, which_children,
 };
 pub use decision::{Fate, Verdict, after_exit, at_restart, ends_supervisor, is_expected_end};
 pub use definition::SupervisorSpec;
@@ -36,5 +36,5 @@ pub use request::{
     SupervisorResponse,
 };
 pub use spec::{AutoShutdown, ChildSpec, ChildType, OverIntensity, Restart, Shutdown, Strategy, SupFlags};
-pub use start::{StartChild, Started, Target, joined_arguments};
+pub use start::{StartChild, Started, Target, failed_child, joined_arguments};
 pub use validate::{MAX_CHILD_ID_BYTES, SpecError, check_spec};

@@ -36,6 +36,7 @@ pub(super) enum Request {
     },
     CountChildren,
     GetChildSpec(ChildName),
+    GetTemplate,
     Resize(usize),
     Configure(Box<SupervisorSpec>),
     /// What was asked for is done already.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use regrow_term::Term;
 
+use crate::exit_reason::ExitReason;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, SpawnError};
 use crate::runtime::Runtime;
@@ -68,4 +69,32 @@ pub fn joined_arguments(before: &[Term], own: &Term, after: &[Term]) -> Term {
         single => std::slice::from_ref(single),
     };
     Term::List([before, own, after].concat())
+}
+
+const FAILED_TO_START_CHILD: &str = "failed_to_start_child";
+
+/// Why a supervisor could not start, `{shutdown, {failed_to_start_child, Id, Reason}}` (rule S13).
+pub(super) fn failed_start(child: &str, reason: &ExitReason) -> ExitReason {
+    let words = vec![Term::from(FAILED_TO_START_CHILD), Term::from(child), reason.to_term()];
+    ExitReason::ShutdownWith(Arc::new(Term::List(words)))
+}
+
+/// The child at which a start failed, if that is what `reason` says: its ids from the supervisor that ended with `reason`
+/// down, and its own reason.
+pub fn failed_child(reason: &ExitReason) -> Option<(Vec<String>, Term)> {
+    let mut term = reason.to_term();
+    let mut ids = Vec::new();
+    while let Some((id, inner)) = failed_child_of(&term) {
+        ids.push(id);
+        term = inner;
+    }
+    if ids.is_empty() { None } else { Some((ids, term)) }
+}
+
+fn failed_child_of(reason: &Term) -> Option<(String, Term)> {
+    let Term::List(outer) = reason else { return None };
+    let [Term::Text(shutdown), Term::List(inner)] = outer.as_slice() else { return None };
+    let [Term::Text(failed), Term::Text(id), reason] = inner.as_slice() else { return None };
+    let says_so = shutdown == "shutdown" && failed == FAILED_TO_START_CHILD;
+    says_so.then(|| (id.clone(), reason.clone()))
 }

@@ -115,7 +115,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Result<Option<wit::Received>, wit::Error>> {
         let context = self.charge(references.len() * size_of::<u64>()).await?;
         // A process has no more to wait for.
-        let limits = &self.owner()?.limits.process;
+        let limits = self.owner()?.context.limits();
         let allowed = limits.monitors.saturating_add(limits.timers);
         if references.len() as u64 > allowed {
             let (which, requested) = ("references".to_owned(), references.len() as u64);

@@ -5,6 +5,7 @@ mod log;
 mod mailbox;
 mod process;
 mod registry;
+mod supervisor;
 mod timer;
 
 use crate::engine::bindings::regrow::otp::types;

@@ -17,7 +17,7 @@ use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::convert::{
     destination, destination_len, exit_reason_from_guest, milliseconds, reason_len,
 };
-use crate::engine::instance::StartGuest;
+use crate::engine::instance::{Argument, StartGuest};
 use crate::engine::state::GuestState;
 use crate::engine::trap::{Exit, Panic};
 
@@ -43,11 +43,35 @@ impl GuestState {
     ) -> Outcome<StartGuest> {
         let owner = self.owner()?;
         let own = owner.program.component.name();
-        let component = component.map_or_else(|| own.clone(), Arc::from);
-        if component != *own && !owner.program.grants.spawn.iter().any(|granted| **granted == *component) {
-            return Ok(Err(wit::Error::Denied(format!("spawn: {component:?} is not among the grants"))));
+        if let Some(other) = component.as_deref().filter(|component| *component != &**own)
+            && !owner.program.grants.spawn.iter().any(|granted| granted == other)
+        {
+            return Ok(Err(wit::Error::Denied(format!("spawn: {other:?} is not among the grants"))));
         }
-        if let Some(name) = options.name.as_ref().filter(|name| owner.catalog.is_reserved(name)) {
+        let start = match self.granted_start(component, entry, argument, options.name.clone())? {
+            Ok(start) => start,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut limits = start.limits;
+        let tighten = |limit: &mut u64, wanted: Option<u64>| *limit = wanted.unwrap_or(*limit).min(*limit);
+        tighten(&mut limits.memory_bytes, options.max_memory_bytes);
+        tighten(&mut limits.process.mailbox_messages, options.max_mailbox_messages);
+        tighten(&mut limits.process.mailbox_bytes, options.max_mailbox_bytes);
+        Ok(Ok(StartGuest { limits, ..start }))
+    }
+
+    /// How an entry is started that the guest has been found to have a grant for.
+    pub(super) fn granted_start(
+        &self,
+        component: Option<String>,
+        entry: String,
+        argument: Vec<u8>,
+        name: Option<String>,
+    ) -> Outcome<StartGuest> {
+        let owner = self.owner()?;
+        let own = owner.program.component.name();
+        let component: Arc<str> = component.map_or_else(|| own.clone(), Arc::from);
+        if let Some(name) = name.as_ref().filter(|name| owner.catalog.is_reserved(name)) {
             return Ok(Err(wit::Error::Denied(reserved(name))));
         }
         let Some(program) = owner.catalog.get(&component) else {
@@ -56,18 +80,13 @@ impl GuestState {
         if program.component.entry(&entry).is_none() {
             return Ok(Err(wit::Error::BadArgument(format!("{component:?} has no entry {entry:?}"))));
         }
-        let own_limits = if component == *own { &owner.limits } else { &program.limits };
-        let mut limits = own_limits.clone();
-        let tighten = |limit: &mut u64, wanted: Option<u64>| *limit = wanted.unwrap_or(*limit).min(*limit);
-        tighten(&mut limits.memory_bytes, options.max_memory_bytes);
-        tighten(&mut limits.process.mailbox_messages, options.max_mailbox_messages);
-        tighten(&mut limits.process.mailbox_bytes, options.max_mailbox_bytes);
+        let limits = if component == *own { owner.limits() } else { program.limits };
         Ok(Ok(StartGuest {
             catalog: owner.catalog.clone(),
-            program: program.clone(),
+            program,
             entry: entry.into(),
-            argument: Bytes::from(argument),
-            name: options.name.clone(),
+            argument: Argument::Encoded(Bytes::from(argument)),
+            name,
             limits,
         }))
     }
@@ -140,6 +159,13 @@ impl Host for GuestState {
             InitResult::Ignore => InitAck::Ignore,
             InitResult::Error(reason) => InitAck::Error(exit_reason_from_guest(reason)),
         }))
+    }
+
+    async fn init_ack_with(&mut self, info: Vec<u8>) -> wasmtime::Result<bool> {
+        let context = self.charge(info.len()).await?;
+        // It is kept for its starter only if that one may be sent so much.
+        let fits = info.len() as u64 <= context.limits().message_bytes;
+        Ok(context.init_ack(if fits { InitAck::StartedWith(Bytes::from(info)) } else { InitAck::Started }))
     }
 
     async fn exit(&mut self, reason: wit::ExitReason) -> wasmtime::Result<()> {

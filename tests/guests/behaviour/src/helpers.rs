@@ -188,3 +188,18 @@ pub fn init(word: Word) -> Result<(), ExitReason> {
         mailbox::receive(None);
     }
 }
+
+/// Answers every call with the list that it was started with.
+pub fn twice(arguments: Vec<Term>) {
+    while let Some(message) = mailbox::receive_message(None) {
+        if let Some(from) = message.reply_to() {
+            mailbox::reply(from, &arguments).ok();
+        }
+    }
+}
+
+/// Has something to say when it has started.
+pub fn informs(_: ()) {
+    process::init_ack_with("ready").ok();
+    sleep(());
+}

@@ -8,6 +8,7 @@ mod outside;
 mod processes;
 mod relations;
 mod servers;
+mod supervisors;
 
 use helpers as helper;
 
@@ -60,6 +61,20 @@ regrow_sdk::component! {
     "gen-server" => process servers::gen_server,
     /// GenServer: starts that fail.
     "gen-server-start" => process servers::starts,
+    /// Static children: start, restart, terminate, delete.
+    "supervisor" => process supervisors::static_children,
+    /// Children that have something to say when they start, or nothing to do.
+    "supervisor-starts" => process supervisors::informs,
+    /// Dynamic children, templates, partitions.
+    "supervisor-dynamic" => process supervisors::dynamic_children,
+    /// Intensity, parking, back-off, automatic shutdown.
+    "supervisor-gives-up" => process supervisors::gives_up,
+    /// Specifications that make no sense.
+    "supervisor-nonsense" => process supervisors::nonsense,
+    /// No grants, no supervisors.
+    "supervisor-denied" => process supervisors::denied,
+    /// Supervisors of the manifest.
+    "supervisor-manages" => process supervisors::manages,
     /// What is printed goes to the log.
     "prints" => process outside::prints,
     /// A folder that may be read, and nothing beside it.
@@ -95,6 +110,10 @@ regrow_sdk::component! {
     "helper-caller" => process helper::caller,
     /// Helper: acknowledges its start in the way that it is told.
     "helper-init" => init helper::init,
+    /// Helper: answers with what it was started with.
+    "helper-twice" => process helper::twice,
+    /// Helper: has something to say when it has started.
+    "helper-informs" => init helper::informs,
     /// Helper: a server for the tests of GenServer.
     "helper-server" => server servers::Ledger,
 }

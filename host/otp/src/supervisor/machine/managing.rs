@@ -28,6 +28,7 @@ impl Machine {
                 Ok(())
             }
             Request::GetChildSpec(name) => self.get_child_spec(&name, from),
+            Request::GetTemplate => self.get_template(from),
             Request::Resize(partitions) => self.resize(partitions, from),
             Request::Configure(spec) => self.configure(*spec, from),
             Request::Nothing => {
@@ -155,16 +156,18 @@ impl Machine {
     }
 
     fn get_child_spec(&mut self, name: &ChildName, from: ReplyTo) -> Result<(), ManagementError> {
-        let spec = match (&self.mode, name) {
-            (Mode::FromTemplate { template, .. }, ChildName::Id(id)) if *id == template.id => {
-                template.clone()
-            }
-            _ => {
-                let key = self.find(name)?;
-                self.spec(key).cloned().ok_or(ManagementError::NotFound)?
-            }
-        };
+        let key = self.find(name)?;
+        let spec = self.spec(key).cloned().ok_or(ManagementError::NotFound)?;
         self.reply(from, Response::Spec(spec));
+        Ok(())
+    }
+
+    fn get_template(&mut self, from: ReplyTo) -> Result<(), ManagementError> {
+        let Mode::FromTemplate { template, .. } = &self.mode else {
+            return Err(ManagementError::StaticChildren);
+        };
+        let template = template.clone();
+        self.reply(from, Response::Spec(template));
         Ok(())
     }
 

@@ -1,11 +1,9 @@
 //! Starting children, one after another.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_term::Term;
 
 use super::{Action, Alarm, ChildKey, Machine, Mode, Phase, Purpose, Status};
 use crate::event::ReportKind;
@@ -14,6 +12,10 @@ use crate::pid::Pid;
 use crate::received::InitAck;
 use crate::supervisor::request::{ManagementError, Response, StartedChild};
 use crate::supervisor::spec::Restart;
+use crate::supervisor::start::failed_start;
+
+/// Children of one supervisor, at most, those that do not run included: nothing is unbounded.
+const MAX_CHILDREN: u64 = 1_000_000;
 
 impl Machine {
     pub(super) fn start_all(&mut self, left: VecDeque<ChildKey>, purpose: Purpose) {
@@ -146,9 +148,7 @@ impl Machine {
         match purpose {
             Purpose::Initial => {
                 self.set_status(child, Status::Stopped);
-                // Rule S13.
-                let words = vec![Term::from("failed_to_start_child"), Term::from(id), reason.to_term()];
-                self.stop_all(ExitReason::ShutdownWith(Arc::new(Term::List(words))), true);
+                self.stop_all(failed_start(&id, &reason), true);
             }
             Purpose::Restart => {
                 let wait = self.wait_before_restart(child);
@@ -175,15 +175,14 @@ impl Machine {
         self.actions.push(Action::SetAlarm(Alarm::Retry(child), wait));
     }
 
-    /// Children that a dynamic supervisor may still have.
+    /// Whether there may be one more child.
     pub(super) fn check_room(&self) -> Result<(), ManagementError> {
-        match self.mode {
-            Mode::FromTemplate { max_children, .. } | Mode::Dynamic { max_children, .. }
-                if self.children.len() as u64 >= max_children =>
-            {
-                Err(ManagementError::MaxChildren(max_children))
+        let most = match self.mode {
+            Mode::FromTemplate { max_children, .. } | Mode::Dynamic { max_children, .. } => {
+                max_children.min(MAX_CHILDREN)
             }
-            _ => Ok(()),
-        }
+            Mode::Static | Mode::Partitions { .. } => MAX_CHILDREN,
+        };
+        if (self.children.len() as u64) < most { Ok(()) } else { Err(ManagementError::MaxChildren(most)) }
     }
 }

@@ -1,0 +1,74 @@
+//! The programs of an application: what its processes can run.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::engine::component::Component;
+use crate::engine::grants::Grants;
+use crate::engine::instance::GuestLimits;
+use crate::observe::Logger;
+
+/// A component as an application uses it: with its grants and limits.
+pub struct Program {
+    /// The component.
+    pub component: Arc<Component>,
+    /// What its processes may reach.
+    pub grants: Arc<Grants>,
+    /// What each of its processes may use.
+    pub limits: GuestLimits,
+}
+
+/// The programs of an application, by the names of their components. They can be replaced while processes run: what is
+/// spawned from then on runs the new ones.
+pub struct Catalog {
+    contents: RwLock<Contents>,
+    logger: Logger,
+}
+
+/// What is in a catalog.
+#[derive(Clone, Default)]
+pub struct Contents {
+    programs: HashMap<Arc<str>, Arc<Program>>,
+    /// Names that belong to children of the tree: no guest takes them while their child is being restarted.
+    reserved: HashSet<String>,
+}
+
+impl Contents {
+    /// These programs. Guests can't register the `reserved` names.
+    pub fn new(programs: Vec<Program>, reserved: HashSet<String>) -> Self {
+        let named = programs.into_iter().map(|program| (program.component.name().clone(), Arc::new(program)));
+        Self { programs: named.collect(), reserved }
+    }
+
+    /// The program that runs the component of that name.
+    pub fn get(&self, component: &str) -> Option<&Arc<Program>> {
+        self.programs.get(component)
+    }
+}
+
+impl Catalog {
+    /// A catalog whose processes log to `logger`.
+    pub fn new(contents: Contents, logger: Logger) -> Self {
+        Self { contents: RwLock::new(contents), logger }
+    }
+
+    /// Where its processes log.
+    pub(super) fn logger(&self) -> &Logger {
+        &self.logger
+    }
+
+    /// Whether a name belongs to a child of the tree.
+    pub fn is_reserved(&self, name: &str) -> bool {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).reserved.contains(name)
+    }
+
+    /// The program that runs the component of that name.
+    pub fn get(&self, component: &str) -> Option<Arc<Program>> {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).get(component).cloned()
+    }
+
+    /// Puts other programs in place of these, which are returned.
+    pub fn replace(&self, contents: Contents) -> Contents {
+        std::mem::replace(&mut *self.contents.write().unwrap_or_else(PoisonError::into_inner), contents)
+    }
+}

@@ -1,0 +1,413 @@
+//! `regrow:otp/supervisor`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use regrow_otp::supervisor::{self as supervisors, ChildInfo, ChildState, ManagementError, StartedChild};
+use regrow_otp::supervisor::{AutoShutdown, Backoff, ChildSpec, OverIntensity, Restart, Shutdown, Strategy};
+use regrow_otp::supervisor::{SpecError, StartChild, SupFlags, SupervisorSpec, joined_arguments};
+use regrow_otp::{
+    Context, Destination, ExitReason, MAX_INFO_ENTRIES, SpawnOptions, StartOutcome, check_name,
+};
+use regrow_term::{Term, decode};
+
+use crate::engine::bindings::regrow::otp::supervisor as sup;
+use crate::engine::bindings::regrow::otp::supervisor::{Host, SupervisorError};
+use crate::engine::bindings::regrow::otp::types as wit;
+use crate::engine::host::convert::{destination, destination_len, whole_milliseconds};
+use crate::engine::host::process::reserved;
+use crate::engine::instance::{Argument, StartGuest};
+use crate::engine::state::GuestState;
+
+type Outcome<T> = wasmtime::Result<Result<T, SupervisorError>>;
+
+/// What a child in a list is charged with, in bytes that are moved.
+const CHILD_INFO_BYTES: usize = 128;
+
+/// Takes what is good out of an outcome; what is not is the guest's answer.
+macro_rules! good {
+    ($outcome:expr) => {
+        match $outcome {
+            Ok(value) => value,
+            Err(error) => return Ok(Err(error.into())),
+        }
+    };
+}
+
+impl GuestState {
+    /// The supervisor, if the guest may manage it: it descends from this process, or its name is granted.
+    async fn manage(
+        &mut self,
+        supervisor: wit::Destination,
+        bytes: usize,
+    ) -> Outcome<(Context, Destination)> {
+        let context = self.charge(destination_len(&supervisor) + bytes).await?;
+        let named = destination(supervisor);
+        let pid = match &named {
+            Destination::Pid(pid) => Some(*pid),
+            Destination::Name(name) => context.runtime().whereis(name),
+        };
+        let Some(pid) = pid else { return Ok(Err(SupervisorError::Noproc)) };
+        let runtime = context.runtime();
+        if !runtime.is_alive(pid) {
+            return Ok(Err(SupervisorError::Noproc));
+        }
+        if !context.is_supervisor(pid) {
+            return Ok(Err(SupervisorError::NotASupervisor));
+        }
+        let granted = &self.owner()?.program.grants.supervise;
+        let is_granted = || granted.iter().any(|name| runtime.whereis(name) == Some(pid));
+        if context.may_inspect(pid).is_err() && !is_granted() {
+            let why =
+                "supervise: the supervisor does not descend from this process and is not among the grants";
+            return Ok(Err(denied(why)));
+        }
+        Ok(Ok((context, Destination::Pid(pid))))
+    }
+
+    /// How a child is started, if the guest may.
+    fn child_start(&self, spec: &sup::ChildSpec) -> Outcome<StartGuest> {
+        let owner = self.owner()?;
+        let component = spec.component.as_deref().unwrap_or(owner.program.component.name());
+        if !owner.program.grants.may_start_child(component, &spec.entry) {
+            let what = format!("start_children: \"{component}.{}\" is not among the grants", spec.entry);
+            return Ok(Err(denied(what)));
+        }
+        let most = owner.context.limits().message_bytes;
+        if spec.argument.len() as u64 > most {
+            let requested = spec.argument.len() as u64;
+            let limit = wit::LimitExceeded { which: "message_bytes".to_owned(), allowed: most, requested };
+            return Ok(Err(SupervisorError::Refused(wit::Error::Limit(limit))));
+        }
+        let Ok(argument) = decode::<Term>(&spec.argument) else {
+            return Ok(Err(bad_argument(format!("the argument of child {:?} is no term", spec.id))));
+        };
+        if let Some(Err(error)) = spec.name.as_deref().map(check_name) {
+            return Ok(Err(bad_argument(format!("the name of child {:?}: {error}", spec.id))));
+        }
+        let start =
+            self.granted_start(spec.component.clone(), spec.entry.clone(), Vec::new(), spec.name.clone())?;
+        Ok(match start {
+            Ok(start) => Ok(StartGuest { argument: Argument::Term(argument), ..start }),
+            Err(error) => Err(SupervisorError::Refused(error)),
+        })
+    }
+
+    fn child_spec(&self, spec: &sup::ChildSpec) -> Outcome<ChildSpec> {
+        Ok(self.child_start(spec)?.map(|start| with_start(spec, Arc::new(start))))
+    }
+
+    fn supervisor_spec(&self, spec: sup::SupervisorSpec) -> Outcome<SupervisorSpec> {
+        let owner = self.owner()?;
+        if let Some(name) = &spec.name {
+            if owner.catalog.is_reserved(name) {
+                return Ok(Err(denied(reserved(name))));
+            }
+            good!(check_name(name).map_err(|error| bad_argument(format!("the supervisor's name: {error}"))));
+        }
+        let flags = SupFlags {
+            strategy: match spec.strategy {
+                sup::Strategy::OneForOne => Strategy::OneForOne,
+                sup::Strategy::OneForAll => Strategy::OneForAll,
+                sup::Strategy::RestForOne => Strategy::RestForOne,
+            },
+            intensity: spec.intensity,
+            period: Duration::from_secs(spec.period_s.into()),
+            auto_shutdown: match spec.auto_shutdown {
+                sup::AutoShutdown::Never => AutoShutdown::Never,
+                sup::AutoShutdown::AnySignificant => AutoShutdown::AnySignificant,
+                sup::AutoShutdown::AllSignificant => AutoShutdown::AllSignificant,
+            },
+        };
+        let own = owner.context.identity().entry.as_deref().unwrap_or("process");
+        let path = format!("{own} {}/{}", owner.context.pid(), spec.name.as_deref().unwrap_or("supervisor"));
+        let built = match spec.children {
+            sup::Children::Fixed(children) => {
+                let mut specs = Vec::with_capacity(children.len());
+                for child in &children {
+                    specs.push(good!(self.child_spec(child)?));
+                }
+                SupervisorSpec::new(path, spec.name, flags, specs)
+            }
+            sup::Children::Template(child) => {
+                let flags = SupFlags { strategy: Strategy::SimpleOneForOne, ..flags };
+                SupervisorSpec::new(path, spec.name, flags, vec![good!(self.child_spec(&child)?)])
+            }
+            sup::Children::Dynamic(_) if flags.auto_shutdown != AutoShutdown::Never => {
+                Err(vec![SpecError::AutoShutdownOfDynamic])
+            }
+            sup::Children::Dynamic(extra) => {
+                let extra = good!(terms(extra));
+                SupervisorSpec::dynamic(path, spec.name, flags.intensity, flags.period, None, extra)
+            }
+            sup::Children::Partitions((count, child)) => {
+                let start = good!(self.child_start(&child)?);
+                let Some(name) = spec.name else {
+                    return Ok(Err(bad_argument("partitions need a supervisor with a name".to_owned())));
+                };
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                if count > MAX_INFO_ENTRIES {
+                    return Ok(Err(bad_argument(format!(
+                        "{count} partitions, and {MAX_INFO_ENTRIES} are the most"
+                    ))));
+                }
+                SupervisorSpec::partitioned(path, name, flags, count, |n| {
+                    with_start(&child, partition(&start, n))
+                })
+            }
+        };
+        let built = built.map_err(|errors| {
+            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            SupervisorError::Invalid(texts.join("; "))
+        });
+        Ok(built.map(|built| match spec.max_children {
+            Some(most) => built.max_children(most),
+            None => built,
+        }))
+    }
+}
+
+/// A child of a partition: its number behind its arguments and its name.
+fn partition(start: &StartGuest, number: usize) -> Arc<dyn StartChild> {
+    let argument = match &start.argument {
+        Argument::Term(term) => joined_arguments(&[], term, &[Term::from(number as u64)]),
+        Argument::Encoded(_) => Term::List(vec![Term::from(number as u64)]),
+    };
+    let name = start.name.as_ref().map(|name| format!("{name}-{number}"));
+    Arc::new(StartGuest { argument: Argument::Term(argument), name, ..start.clone() })
+}
+
+fn with_start(spec: &sup::ChildSpec, start: Arc<dyn StartChild>) -> ChildSpec {
+    ChildSpec {
+        restart: match spec.restart {
+            sup::Restart::Permanent => Restart::Permanent,
+            sup::Restart::Transient => Restart::Transient,
+            sup::Restart::Temporary => Restart::Temporary,
+        },
+        shutdown: match spec.shutdown {
+            sup::Shutdown::BrutalKill => Shutdown::BrutalKill,
+            sup::Shutdown::TimeoutMs(ms) => Shutdown::Timeout(Duration::from_millis(ms)),
+            sup::Shutdown::Infinity => Shutdown::Infinity,
+        },
+        significant: spec.significant,
+        start_timeout: spec.start_timeout_ms.map(Duration::from_millis),
+        backoff: spec.backoff.map(|backoff| Backoff {
+            initial: Duration::from_millis(backoff.initial_ms),
+            max: Duration::from_millis(backoff.max_ms),
+            factor: backoff.factor,
+            jitter: backoff.jitter,
+            reset_after: Duration::from_millis(backoff.reset_after_ms),
+        }),
+        over_intensity: match spec.over_intensity {
+            sup::OverIntensity::GiveUp => OverIntensity::GiveUp,
+            sup::OverIntensity::Park => OverIntensity::Park,
+        },
+        ..ChildSpec::worker(spec.id.clone(), start)
+    }
+}
+
+fn denied(why: impl Into<String>) -> SupervisorError {
+    SupervisorError::Refused(wit::Error::Denied(why.into()))
+}
+
+fn bad_argument(why: String) -> SupervisorError {
+    SupervisorError::Refused(wit::Error::BadArgument(why))
+}
+
+fn terms(encoded: Vec<Vec<u8>>) -> Result<Vec<Term>, SupervisorError> {
+    let decoded = encoded.iter().map(|bytes| decode(bytes)).collect::<Result<Vec<Term>, _>>();
+    decoded.map_err(|error| bad_argument(format!("an argument is no term: {error}")))
+}
+
+fn spec_len(spec: &sup::ChildSpec) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    CHILD_INFO_BYTES
+        + spec.id.len()
+        + spec.entry.len()
+        + spec.argument.len()
+        + optional(&spec.component)
+        + optional(&spec.name)
+}
+
+fn started(started: StartedChild) -> Option<sup::RunningChild> {
+    match started {
+        StartedChild::Running { pid, info } => {
+            Some(sup::RunningChild { pid: pid.into(), info: info.map(Vec::from) })
+        }
+        StartedChild::Ignored => None,
+    }
+}
+
+impl From<sup::ChildName> for supervisors::ChildName {
+    fn from(name: sup::ChildName) -> Self {
+        match name {
+            sup::ChildName::Id(id) => Self::Id(id),
+            sup::ChildName::Pid(pid) => Self::Pid(pid.into()),
+        }
+    }
+}
+
+impl From<ChildInfo> for sup::ChildInfo {
+    fn from(child: ChildInfo) -> Self {
+        Self {
+            id: child.id,
+            state: match child.state {
+                ChildState::Running(pid) => sup::ChildState::Running(pid.into()),
+                ChildState::Starting(pid) => sup::ChildState::Starting(pid.into()),
+                ChildState::Stopped => sup::ChildState::Stopped,
+                ChildState::Restarting { after } => sup::ChildState::Restarting(whole_milliseconds(after)),
+                ChildState::Parked => sup::ChildState::Parked,
+            },
+            is_supervisor: child.child_type == supervisors::ChildType::Supervisor,
+            restart: match child.restart {
+                Restart::Permanent => sup::Restart::Permanent,
+                Restart::Transient => sup::Restart::Transient,
+                Restart::Temporary => sup::Restart::Temporary,
+            },
+            shutdown: match child.shutdown {
+                Shutdown::BrutalKill => sup::Shutdown::BrutalKill,
+                Shutdown::Timeout(timeout) => sup::Shutdown::TimeoutMs(whole_milliseconds(timeout)),
+                Shutdown::Infinity => sup::Shutdown::Infinity,
+            },
+            significant: child.significant,
+            component: child.target.as_ref().map(|target| target.component.to_string()),
+            entry: child.target.as_ref().map(|target| target.entry.to_string()),
+            restarts: child.restarts,
+        }
+    }
+}
+
+impl From<ManagementError> for SupervisorError {
+    fn from(error: ManagementError) -> Self {
+        match error {
+            ManagementError::NoProc => Self::Noproc,
+            ManagementError::NotASupervisor | ManagementError::CallingSelf => Self::NotASupervisor,
+            ManagementError::Down(reason) => Self::Down(reason.into()),
+            ManagementError::Limit(limit) => Self::Refused(limit.into()),
+            ManagementError::AlreadyStarted(pid) => Self::AlreadyStarted(pid.into()),
+            ManagementError::AlreadyPresent => Self::AlreadyPresent,
+            ManagementError::NotFound => Self::NotFound,
+            ManagementError::Running => Self::Running,
+            ManagementError::Restarting => Self::Restarting,
+            ManagementError::DynamicChildren => Self::DynamicChildren,
+            ManagementError::StaticChildren => Self::StaticChildren,
+            ManagementError::MaxChildren(most) => Self::MaxChildren(most),
+            ManagementError::StartFailed(reason) => Self::StartFailed(reason.into()),
+            ManagementError::Invalid(error) => Self::Invalid(error.to_string()),
+            ManagementError::NoPartitions(most) => {
+                Self::NoPartitions(u32::try_from(most).unwrap_or(u32::MAX))
+            }
+        }
+    }
+}
+
+impl Host for GuestState {
+    async fn start_link(&mut self, spec: sup::SupervisorSpec) -> Outcome<wit::Pid> {
+        let bytes = match &spec.children {
+            sup::Children::Fixed(children) => children.iter().map(spec_len).sum(),
+            sup::Children::Template(child) | sup::Children::Partitions((_, child)) => spec_len(child),
+            sup::Children::Dynamic(extra) => extra.iter().map(Vec::len).sum(),
+        };
+        let context = self.charge(bytes).await?;
+        if self.owner()?.program.grants.start_children.is_empty() {
+            return Ok(Err(denied("start_children: nothing is among the grants")));
+        }
+        let spec = good!(self.supervisor_spec(spec)?);
+        let options = SpawnOptions { link: true, ..spec.spawn_options() };
+        let outcome = context.start(options, None, |context, options| spec.spawn(context, options)).await;
+        let outcome = good!(outcome.map_err(|error| SupervisorError::from(ManagementError::from(error))));
+        Ok(match outcome {
+            StartOutcome::Started { pid, .. } => Ok(pid.into()),
+            StartOutcome::Failed(reason) => Err(SupervisorError::StartFailed(reason.into())),
+            // A supervisor does not ignore its start, and there is no timeout.
+            StartOutcome::Ignore | StartOutcome::Timeout => {
+                Err(SupervisorError::StartFailed(ExitReason::Normal.into()))
+            }
+        })
+    }
+
+    async fn start_child(
+        &mut self,
+        supervisor: wit::Destination,
+        spec: sup::ChildSpec,
+    ) -> Outcome<Option<sup::RunningChild>> {
+        let (context, supervisor) = good!(self.manage(supervisor, spec_len(&spec)).await?);
+        let spec = good!(self.child_spec(&spec)?);
+        let child = good!(supervisors::start_child(&context, &supervisor, spec).await);
+        Ok(Ok(started(child)))
+    }
+
+    async fn start_from_template(
+        &mut self,
+        supervisor: wit::Destination,
+        arguments: Vec<Vec<u8>>,
+    ) -> Outcome<Option<sup::RunningChild>> {
+        let bytes = arguments.iter().map(Vec::len).sum();
+        let (context, supervisor) = good!(self.manage(supervisor, bytes).await?);
+        let arguments = good!(terms(arguments));
+        let template = good!(supervisors::get_template(&context, &supervisor).await);
+        let grants = &self.owner()?.program.grants;
+        let may = |target: supervisors::Target| grants.may_start_child(&target.component, &target.entry);
+        if !template.start.target().is_some_and(may) {
+            return Ok(Err(denied("start_children: what the template starts is not among the grants")));
+        }
+        let child = good!(supervisors::start_from_template(&context, &supervisor, arguments).await);
+        Ok(Ok(started(child)))
+    }
+
+    async fn terminate_child(&mut self, supervisor: wit::Destination, child: sup::ChildName) -> Outcome<()> {
+        let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        good!(supervisors::terminate_child(&context, &supervisor, child).await);
+        Ok(Ok(()))
+    }
+
+    async fn restart_child(
+        &mut self,
+        supervisor: wit::Destination,
+        child: sup::ChildName,
+    ) -> Outcome<Option<sup::RunningChild>> {
+        let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        let child = good!(supervisors::restart_child(&context, &supervisor, child).await);
+        Ok(Ok(started(child)))
+    }
+
+    async fn delete_child(&mut self, supervisor: wit::Destination, child: sup::ChildName) -> Outcome<()> {
+        let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        good!(supervisors::delete_child(&context, &supervisor, child).await);
+        Ok(Ok(()))
+    }
+
+    async fn which_children(&mut self, supervisor: wit::Destination) -> Outcome<Vec<sup::ChildInfo>> {
+        let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        let children = good!(supervisors::which_children(&context, &supervisor).await);
+        if children.len() > MAX_INFO_ENTRIES {
+            let (allowed, requested) = (MAX_INFO_ENTRIES as u64, children.len() as u64);
+            let limit = wit::LimitExceeded { which: "info_entries".to_owned(), allowed, requested };
+            return Ok(Err(SupervisorError::Refused(wit::Error::Limit(limit))));
+        }
+        self.charge(children.len() * CHILD_INFO_BYTES).await?;
+        Ok(Ok(children.into_iter().map(Into::into).collect()))
+    }
+
+    async fn count_children(&mut self, supervisor: wit::Destination) -> Outcome<sup::ChildCounts> {
+        let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        let counts = good!(supervisors::count_children(&context, &supervisor).await);
+        let supervisors::ChildCounts { specs, active, supervisors, workers, parked } = counts;
+        Ok(Ok(sup::ChildCounts { specs, active, supervisors, workers, parked }))
+    }
+
+    async fn resize(&mut self, supervisor: wit::Destination, partitions: u32) -> Outcome<u32> {
+        let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        let partitions = usize::try_from(partitions).unwrap_or(usize::MAX);
+        let old = good!(supervisors::resize(&context, &supervisor, partitions).await);
+        Ok(Ok(u32::try_from(old).unwrap_or(u32::MAX)))
+    }
+
+    async fn partition(&mut self, supervisor: String, key: Vec<u8>) -> Outcome<wit::Pid> {
+        let context = self.charge(supervisor.len() + key.len()).await?;
+        let key: Term =
+            good!(decode(&key).map_err(|error| bad_argument(format!("the key is no term: {error}"))));
+        let found = good!(context.runtime().partition(&supervisor, &key));
+        Ok(found.map(Into::into).ok_or(SupervisorError::Noproc))
+    }
+}

@@ -1,0 +1,150 @@
+//! Scenarios of supervisors: who declares, starts, kills and manages what, and what is observed of it.
+//!
+//! As with scenarios of processes, the lines under a step are what was observed: here in order.
+//!
+//! ```text
+//! scenario a transient child that crashes is restarted
+//! sup s one_for_one 3 5 never
+//! child s a worker transient 5000 plain run
+//! start s
+//!   start a 1
+//!   started
+//! tell a oops
+//!   end a oops
+//!   report s child_terminated a oops
+//!   start a 2
+//! ```
+//!
+//! - `sup S STRATEGY INTENSITY PERIOD AUTO_SHUTDOWN` and `child S ID TYPE RESTART SHUTDOWN SIGNIFICANT SCRIPT` declare. A script is a
+//!   [`Behaviour`] for each start, the last one for all that follow; that of a supervisor, and of a template, is `-`.
+//! - `start S` starts a root, `stop S REASON` stops it in its parent's name, `kill_sup S` kills a supervisor.
+//! - `tell ID REASON` has a child end, `kill ID` kills it, `together ID:REASON …` has several end before their supervisor runs.
+//! - `start_child S ID …` (as `child`), `start_instance S NAME SCRIPT`, `terminate S ID` (of an instance `S @NAME`), `restart S ID`,
+//!   `delete S ID`, `spec S ID`, `which S`, `count S` are the functions of `supervisor`.
+
+mod generate;
+
+pub use generate::generate;
+
+use std::fmt;
+
+use crate::ParseError;
+
+/// Steps and what was observed, as text.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Scenario {
+    /// What it shows.
+    pub name: String,
+    /// The steps, each with what was observed after it.
+    pub steps: Vec<(String, Vec<String>)>,
+}
+
+impl Scenario {
+    /// What was observed after each step.
+    pub fn trace(&self) -> Vec<Vec<String>> {
+        self.steps.iter().map(|(_, observed)| observed.clone()).collect()
+    }
+
+    /// This scenario, with another trace.
+    #[must_use]
+    pub fn with_trace(&self, trace: &[Vec<String>]) -> Self {
+        let steps =
+            self.steps.iter().zip(trace).map(|((step, _), observed)| (step.clone(), observed.clone()));
+        Self { name: self.name.clone(), steps: steps.collect() }
+    }
+
+    /// Whether some supervisor's children are dynamic: then the order of ends that go together is nobody's business.
+    pub fn is_dynamic(&self) -> bool {
+        self.steps.iter().any(|(step, _)| step.starts_with("sup ") && step.contains(" simple_one_for_one "))
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "scenario {}", self.name)?;
+        for (step, observed) in &self.steps {
+            writeln!(f, "{step}")?;
+            observed.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The scenarios in a text. Lines that begin with `#` are comments.
+///
+/// # Errors
+/// [`ParseError`]
+pub fn parse(text: &str) -> Result<Vec<Scenario>, ParseError> {
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let error = |message: &str| ParseError { line: index + 1, message: message.to_owned() };
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix("scenario ") {
+            scenarios.push(Scenario { name: name.to_owned(), steps: Vec::new() });
+            continue;
+        }
+        let scenario =
+            scenarios.last_mut().ok_or_else(|| error("a step stands before the first scenario"))?;
+        match line.strip_prefix("  ") {
+            Some(observed) => {
+                let step = scenario.steps.last_mut();
+                let step = step.ok_or_else(|| error("an observation stands before the first step"))?;
+                step.1.push(observed.to_owned());
+            }
+            None => scenario.steps.push((line.to_owned(), Vec::new())),
+        }
+    }
+    Ok(scenarios)
+}
+
+/// What a child does on one of its starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Runs.
+    Run,
+    /// Runs, traps exits, and ends as its supervisor tells it to.
+    Trap,
+    /// Runs, traps exits, and ends with this reason when it is told to end.
+    Stop(String),
+    /// Runs and takes no notice of being told to end.
+    Stubborn,
+    /// Has nothing to do.
+    Ignore,
+    /// Says that it can't start.
+    Error(String),
+    /// Ends before it has said anything.
+    Crash(String),
+    /// Never says anything.
+    Hang,
+    /// Unlinks itself from its supervisor and runs.
+    Unlink,
+    /// Ends as soon as it has started.
+    Exit(String),
+}
+
+impl Behaviour {
+    /// The behaviour of the `nth` start by a script, from 1.
+    ///
+    /// # Errors
+    /// What can't be understood.
+    pub fn of(script: &str, nth: usize) -> Result<Self, String> {
+        let all: Vec<&str> = script.split(',').collect();
+        let word = all.get(nth.saturating_sub(1)).or(all.last()).copied().unwrap_or_default();
+        let (word, reason) = word.split_once(':').map_or((word, String::new()), |(w, r)| (w, r.to_owned()));
+        Ok(match word {
+            "run" => Self::Run,
+            "trap" => Self::Trap,
+            "stop" => Self::Stop(reason),
+            "stubborn" => Self::Stubborn,
+            "ignore" => Self::Ignore,
+            "error" => Self::Error(reason),
+            "crash" => Self::Crash(reason),
+            "hang" => Self::Hang,
+            "unlink" => Self::Unlink,
+            "exit" => Self::Exit(reason),
+            other => return Err(format!("there is no behaviour {other:?}")),
+        })
+    }
+}
