@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use regrow_otp::supervisor::{
     self as supervisors, AutoShutdown, ChildName, ChildSpec, ChildState, ChildType, ManagementError, Restart,
-    Shutdown, StartChild, Started, StartedChild, Strategy, SupFlags, SupervisorSpec,
+    Shutdown, SpecError, StartChild, Started, StartedChild, Strategy, SupFlags, SupervisorSpec,
 };
 use regrow_otp::{
     Context, Destination, Event, EventSink, ExitReason, InitAck, MessageKind, Pid, Received, Reference,
-    ReportKind, Simulator, SpawnError, SpawnOptions, StartOutcome,
+    RegisterError, ReportKind, Simulator, SpawnError, SpawnOptions, StartOutcome,
 };
 use regrow_scenario::supervision::{Behaviour, Scenario};
 use regrow_term::Term;
@@ -20,6 +20,9 @@ const START_TIMEOUT: Duration = Duration::from_millis(30);
 
 /// When nothing has been observed for so long, nothing will be: longer than any timeout of a scenario.
 const QUIET: Duration = Duration::from_millis(40);
+
+/// A step that takes longer, in rounds of `QUIET`, hangs.
+const MAX_ROUNDS: u32 = 1_000;
 
 /// Plays a scenario in the order of turns that `seed` decides; what is observed after each step.
 ///
@@ -121,6 +124,7 @@ impl EventSink for Sink {
                         format!("shutdown {child} reached_max_restart_intensity")
                     }
                     ReportKind::ChildStarted { .. }
+                    | ReportKind::StartRefused { .. }
                     | ReportKind::Parked { .. }
                     | ReportKind::AutoShutdown { .. } => return,
                 };
@@ -194,14 +198,28 @@ impl Declared {
 }
 
 /// The supervisor of that name, as it has been declared so far.
-fn declared(name: &str, shared: &Arc<Shared>) -> SupervisorSpec {
+fn declared(name: &str, shared: &Arc<Shared>) -> Result<SupervisorSpec, SpecError> {
     let (flags, children) = {
         let known = shared.lock();
         (known.flags.get(name).cloned(), known.children.get(name).cloned().unwrap_or_default())
     };
     let children = children.iter().map(|child| child.spec(shared)).collect();
     SupervisorSpec::new(name, None, flags.unwrap_or_else(|| panic!("no supervisor {name:?}")), children)
-        .unwrap_or_else(|errors| panic!("{name}: {errors:?}"))
+        .map_err(|mut errors| errors.swap_remove(0))
+}
+
+/// A wrong specification as Erlang shows it.
+fn show_spec_error(error: &SpecError) -> String {
+    match error {
+        SpecError::SignificantPermanent(_) => {
+            "{bad_combination,[{restart,permanent},{significant,true}]}".to_owned()
+        }
+        SpecError::SignificantWithoutAutoShutdown(_) => {
+            "{bad_combination,[{auto_shutdown,never},{significant,true}]}".to_owned()
+        }
+        SpecError::DuplicateChildId(id) => format!("{{duplicate_child_name,{id}}}"),
+        other => other.to_string(),
+    }
 }
 
 /// A supervisor as a child.
@@ -213,7 +231,8 @@ struct Nested {
 impl StartChild for Nested {
     fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
         self.shared.count_start(&self.id);
-        let started = declared(&self.id, &self.shared).start(supervisor, ack)?;
+        let spec = declared(&self.id, &self.shared).unwrap_or_else(|error| panic!("{}: {error}", self.id));
+        let started = spec.start(supervisor, ack)?;
         self.shared.has_started(&self.id, started.pid);
         Ok(started)
     }
@@ -297,7 +316,8 @@ impl Player {
     fn step(&mut self, step: &str) -> Vec<String> {
         let words: Vec<&str> = step.split(' ').collect();
         let result = self.act(&words);
-        loop {
+        for round in 0.. {
+            assert!(round < MAX_ROUNDS, "{step}: it does not come to rest");
             let before = self.shared.lock().lines.len();
             self.simulator.run_for(QUIET);
             let is_done = result.as_ref().is_none_or(|result| lock(result).is_some());
@@ -335,6 +355,9 @@ impl Player {
                     Some(owner) => self.tell(owner, reason),
                     None => self.shared.note(format!("{s} unavailable")),
                 }
+            }
+            ["tell", id, _] if self.shared.lock().flags.contains_key(id) => {
+                self.shared.note(format!("{id} unavailable"));
             }
             ["tell", id, reason] => {
                 if let Some(pid) = self.available(id) {
@@ -402,10 +425,17 @@ impl Player {
     /// Starts a root below an owner, which stops it when it is told to.
     fn start_root(&mut self, s: &str) -> Pending {
         let (result, shared, name) = (Pending::default(), self.shared.clone(), s.to_owned());
-        let spec = declared(s, &self.shared);
+        let spec = match declared(s, &self.shared) {
+            Ok(spec) => spec,
+            Err(error) => {
+                *lock(&result) = Some(format!("failed {{start_spec,{}}}", show_spec_error(&error)));
+                return result;
+            }
+        };
         let place = result.clone();
         let owner = move |context: Context| async move {
-            let options = SpawnOptions { link: true, ..spec.spawn_options() };
+            // A root has a name, as on the BEAM.
+            let options = SpawnOptions { link: true, name: Some(name.clone()), ..spec.spawn_options() };
             let outcome = context.start(options, None, |context, options| {
                 let (pid, monitor) = spec.spawn(context, options)?;
                 shared.has_started(&name, pid);
@@ -415,6 +445,9 @@ impl Player {
             let (said, pid) = match outcome {
                 Ok(StartOutcome::Started { pid, .. }) => ("started".to_owned(), Some(pid)),
                 Ok(StartOutcome::Failed(reason)) => (format!("failed {}", shared.reason(&reason)), None),
+                Err(SpawnError::Name(RegisterError::NameTaken(_))) => {
+                    (format!("failed {{already_started,{name}}}"), None)
+                }
                 other => (format!("{other:?}"), None),
             };
             *lock(&place) = Some(said);
@@ -433,6 +466,11 @@ impl Player {
     fn manage(&mut self, operation: &str, s: &str, arguments: &[&str]) -> Pending {
         let (result, shared) = (Pending::default(), self.shared.clone());
         let supervisor = self.live(s);
+        let mut instances = arguments.iter().filter_map(|word| word.strip_prefix('@'));
+        if let Some(name) = instances.find(|name| !self.shared.lock().pids.contains_key(*name)) {
+            *lock(&result) = Some(format!("{name} unavailable"));
+            return result;
+        }
         let operation = operation.to_owned();
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
         let place = result.clone();
@@ -489,7 +527,7 @@ async fn ask(
         }
         ("terminate", [word]) => match child(word) {
             Some(child) => done(shared, supervisors::terminate_child(context, &to, child).await),
-            None => format!("{} unavailable", &word[1..]),
+            None => "error not_found".to_owned(),
         },
         ("restart", [id]) => shown(shared, supervisors::restart_child(context, &to, *id).await),
         ("delete", [id]) => done(shared, supervisors::delete_child(context, &to, *id).await),
@@ -564,6 +602,7 @@ fn show_error(shared: &Shared, error: &ManagementError) -> String {
         ManagementError::DynamicChildren => "error simple_one_for_one".to_owned(),
         ManagementError::StartFailed(reason) => format!("error start_failed {}", shared.reason(reason)),
         ManagementError::NoProc => "error noproc".to_owned(),
+        ManagementError::Invalid(error) => format!("error {}", show_spec_error(error)),
         other => format!("error {other}"),
     }
 }

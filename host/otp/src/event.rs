@@ -123,6 +123,15 @@ pub enum ReportKind {
         /// Why.
         reason: ExitReason,
     },
+    /// A child that somebody asked for could not be started. OTP's supervisor reports nothing then: it tells who asked.
+    StartRefused {
+        /// Its id.
+        child: String,
+        /// Its process, if it got one.
+        pid: Option<Pid>,
+        /// Why.
+        reason: ExitReason,
+    },
     /// A child ended by itself (`child_terminated`), and what becomes of it.
     ChildTerminated {
         /// Its id.

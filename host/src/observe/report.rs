@@ -72,15 +72,20 @@ impl Reporter {
                 let again = if *restarts == 0 { "" } else { " again" };
                 self.logger.write(Level::Debug, path, format_args!("{child} started{again} as {pid}"));
             }
-            ReportKind::StartError { child, pid, reason } => {
+            ReportKind::StartError { child, pid, reason }
+            | ReportKind::StartRefused { child, pid, reason } => {
                 let why = match failed_child(reason) {
                     Some((ids, _)) => format!("its child {} could not", ids.join("/")),
                     None => reason.to_string(),
                 };
                 let outcome = format!("{path}/{child} could not be started: {why}");
+                let level = match report.kind {
+                    ReportKind::StartError { .. } => Level::Error,
+                    _ => Level::Debug,
+                };
                 match pid.and_then(|pid| take_pending(state, pid)) {
                     Some(exited) => self.crash(state, &exited, &outcome),
-                    None => self.logger.write(Level::Error, path, outcome),
+                    None => self.logger.write(level, path, outcome),
                 }
             }
             ReportKind::ChildTerminated { child, pid, reason, decision } => {

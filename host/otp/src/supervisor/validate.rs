@@ -114,10 +114,10 @@ pub(super) fn check_child(flags: &SupFlags, child: &ChildSpec) -> Option<SpecErr
     let grouped = matches!(flags.strategy, Strategy::OneForAll | Strategy::RestForOne);
     if !is_name(&child.id) {
         Some(SpecError::InvalidId(id()))
-    } else if child.significant && child.restart == Restart::Permanent {
-        Some(SpecError::SignificantPermanent(id()))
     } else if child.significant && flags.auto_shutdown == AutoShutdown::Never {
         Some(SpecError::SignificantWithoutAutoShutdown(id()))
+    } else if child.significant && child.restart == Restart::Permanent {
+        Some(SpecError::SignificantPermanent(id()))
     } else if child.over_intensity == OverIntensity::Park && grouped {
         Some(SpecError::ParkedOfGroup(id()))
     } else {

@@ -192,7 +192,7 @@ pub fn nonsense(_: ()) {
         ),
         (of(worker("ok")), "two children have the id \"ok\"; ids are unique within a supervisor"),
         (
-            of(worker("x").significant()),
+            start(Supervisor::new().auto_shutdown(AutoShutdown::AllSignificant).child(worker("x").significant())),
             "child \"x\" is significant and permanent; make it transient or temporary",
         ),
         (
@@ -245,8 +245,8 @@ pub fn nonsense(_: ()) {
     assert_eq!(regrow_sdk::registry::whereis("ok"), None, "it was stopped again");
 
     let tree = Supervisor::new().child(worker("a")).start_link().unwrap();
-    let refused = tree.start_child(&worker("x").significant()).unwrap_err().to_string();
-    assert_eq!(refused, "child \"x\" is significant and permanent; make it transient or temporary");
+    let refused = tree.start_child(&worker("x/y")).unwrap_err().to_string();
+    assert!(refused.starts_with("the id \"x/y\" is none"), "{refused}");
     assert_eq!(tree.start_from_template(&()), Err(SupervisorError::StaticChildren));
     assert_eq!(ids(&tree), ["a"]);
     let child = pid_of(&tree, "a");

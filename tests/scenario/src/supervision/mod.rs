@@ -130,7 +130,14 @@ impl Behaviour {
     /// # Errors
     /// What can't be understood.
     pub fn of(script: &str, nth: usize) -> Result<Self, String> {
-        let all: Vec<&str> = script.split(',').collect();
+        // Not within the braces of a reason.
+        let mut depth = 0i32;
+        let all: Vec<&str> = script
+            .split(|c| {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                c == ',' && depth == 0
+            })
+            .collect();
         let word = all.get(nth.saturating_sub(1)).or(all.last()).copied().unwrap_or_default();
         let (word, reason) = word.split_once(':').map_or((word, String::new()), |(w, r)| (w, r.to_owned()));
         Ok(match word {

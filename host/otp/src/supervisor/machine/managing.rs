@@ -156,8 +156,14 @@ impl Machine {
     }
 
     fn get_child_spec(&mut self, name: &ChildName, from: ReplyTo) -> Result<(), ManagementError> {
-        let key = self.find(name)?;
-        let spec = self.spec(key).cloned().ok_or(ManagementError::NotFound)?;
+        let spec = match (&self.mode, name) {
+            // The template has an id, its children have none.
+            (Mode::FromTemplate { template, .. }, ChildName::Id(id)) => {
+                Some(template).filter(|t| t.id == *id)
+            }
+            _ => self.spec(self.find(name)?),
+        };
+        let spec = spec.cloned().ok_or(ManagementError::NotFound)?;
         self.reply(from, Response::Spec(spec));
         Ok(())
     }

@@ -141,8 +141,13 @@ impl Machine {
         let Some(entry) = self.children.get_mut(&child) else { return };
         entry.last_exit = Some(reason.clone());
         let id = entry.spec.id.clone();
-        let report = ReportKind::StartError { child: id.clone(), pid, reason: reason.clone() };
-        self.actions.push(Action::Report(report));
+        let (child_id, why) = (id.clone(), reason.clone());
+        self.actions.push(Action::Report(match self.phase {
+            Phase::Starting { purpose: Purpose::Initial | Purpose::Restart, .. } => {
+                ReportKind::StartError { child: child_id, pid, reason: why }
+            }
+            _ => ReportKind::StartRefused { child: child_id, pid, reason: why },
+        }));
         self.actions.push(Action::ChargeCrash);
         let Phase::Starting { purpose, .. } = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
         match purpose {

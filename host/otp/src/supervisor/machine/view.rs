@@ -37,12 +37,14 @@ impl Machine {
         self.children.iter().rev().map(|(key, child)| info((*key, child))).collect()
     }
 
-    /// How many children there are (rules S57, S65). `is_alive` knows of a process whether it is.
+    /// How many children there are (rules S57, S65). `is_alive` knows of a process whether it is; OTP does not ask for
+    /// that of dynamic children.
     pub(in crate::supervisor) fn count_children(&self, is_alive: impl Fn(Pid) -> bool) -> ChildCounts {
-        let mut counts = ChildCounts::default();
+        let (mut counts, dynamic) = (ChildCounts::default(), self.is_dynamic());
         for child in self.children.values() {
             counts.specs += 1;
-            counts.active += u64::from(matches!(child.status, Status::Alive(pid) if is_alive(pid)));
+            counts.active +=
+                u64::from(matches!(child.status, Status::Alive(pid) if dynamic || is_alive(pid)));
             counts.parked += u64::from(child.status == Status::Parked);
             match child.spec.child_type {
                 ChildType::Supervisor => counts.supervisors += 1,

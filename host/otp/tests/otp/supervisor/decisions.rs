@@ -63,9 +63,10 @@ fn s2_s5_s6_nonsense_is_refused() {
     let twice = vec![worker("a"), worker("a")];
     assert_eq!(errors(SupFlags::default(), twice), [SpecError::DuplicateChildId("a".into())]);
     let children = vec![worker("a").significant(), worker("b").restart(Restart::Transient).significant()];
-    let expected =
-        [SpecError::SignificantPermanent("a".into()), SpecError::SignificantWithoutAutoShutdown("b".into())];
-    assert_eq!(errors(SupFlags::default(), children), expected);
+    let without = |id: &str| SpecError::SignificantWithoutAutoShutdown(id.into());
+    assert_eq!(errors(SupFlags::default(), children.clone()), [without("a"), without("b")]);
+    let auto = SupFlags { auto_shutdown: AutoShutdown::AllSignificant, ..SupFlags::default() };
+    assert_eq!(errors(auto, children), [SpecError::SignificantPermanent("a".into())]);
 }
 
 #[test]

@@ -29,7 +29,6 @@ fn s4_s6_a_wrong_specification_is_refused_at_run_time_and_nothing_happens() {
         let mut tree = Tree::start(seed, SupFlags::default(), three);
         let wrong = [
             (worker(&tree.trace, "x/y"), SpecError::InvalidId("x/y".into())),
-            (worker(&tree.trace, "x").significant(), SpecError::SignificantPermanent("x".into())),
             (
                 worker(&tree.trace, "x").restart(Restart::Temporary).significant(),
                 SpecError::SignificantWithoutAutoShutdown("x".into()),
