@@ -192,7 +192,11 @@ pub fn nonsense(_: ()) {
         ),
         (of(worker("ok")), "two children have the id \"ok\"; ids are unique within a supervisor"),
         (
-            start(Supervisor::new().auto_shutdown(AutoShutdown::AllSignificant).child(worker("x").significant())),
+            start(
+                Supervisor::new()
+                    .auto_shutdown(AutoShutdown::AllSignificant)
+                    .child(worker("x").significant()),
+            ),
             "child \"x\" is significant and permanent; make it transient or temporary",
         ),
         (
