@@ -334,7 +334,7 @@ impl<'a, 't> Table<'a, 't> {
 /// A TOML value as a term. Dates become text; integers beyond 64 bits are errors.
 pub(super) fn to_term(value: &Value<'_>, errors: &Reading<'_>) -> Term {
     match value.get_ref() {
-        DeValue::String(text) => Term::text(&errors.substitute(text, &value.span())),
+        DeValue::String(text) => Term::Text(errors.substitute(text, &value.span())),
         DeValue::Integer(integer) => {
             let digits = integer.as_str().replace('_', "");
             let number = i128::from_str_radix(&digits, integer.radix()).ok();
