@@ -59,7 +59,7 @@ loom:
     RUSTFLAGS="--cfg loom" cargo test -p regrow-otp --lib --release --target-dir target/loom
 
 # What a real BEAM observes, written into the scenarios anew; needs Erlang. `just conformance-record generate 2200` makes
-# new random scenarios first
+# new random scenarios first, `just conformance-record supervision 1300` those of supervisors
 conformance-record *arguments:
     cargo run -p regrow-tests --bin conformance-record -- {{arguments}}
 

@@ -110,7 +110,9 @@ pub(super) fn read_child(value: &Value<'_>, depth: usize, errors: &Reading<'_>) 
     let (Some(id), Some(start)) = (id, start) else { return Vec::new() };
     check_id(&id, errors);
     let child = Child { id, start, restart, shutdown, significant, start_timeout, backoff, over_intensity };
-    if let Some(value) = counted.filter(|_| count.saturating_mul(child.size()) > MAX_CHILDREN) {
+    if let Some(value) =
+        counted.filter(|_| count <= MAX_CHILDREN && count.saturating_mul(child.size()) > MAX_CHILDREN)
+    {
         let message = format!("`count` makes more than {MAX_CHILDREN} processes");
         errors.push(Diagnostic::new(value.span(), message, format!("each has {} of them", child.size())));
         return vec![child];
