@@ -118,8 +118,13 @@ fn s13_a_guest_that_fails_to_start_is_named_with_its_path() {
         args = "Error"
         "#,
     );
-    let Outcome::Failed(reason) = node.await_outcome() else { panic!("it can't start") };
-    assert!(reason.to_string().contains("failed_to_start_child"), "{reason}");
+    let (path, reason) = ("app/pool/worker".to_owned(), "\"oops\"".to_owned());
+    assert_eq!(node.await_outcome(), Outcome::FailedToStart { path, reason });
+    assert!(
+        node.log().contains("app/pool could not be started: its child worker could not"),
+        "{}",
+        node.log()
+    );
     assert!(node.log().contains("app/pool/worker could not be started: error(\"oops\")"), "{}", node.log());
 }
 
@@ -136,7 +141,7 @@ fn a_start_that_is_not_acknowledged_is_given_up_in_time() {
         start_timeout_ms = 50
         "#,
     );
-    assert!(matches!(node.await_outcome(), Outcome::Failed(_)));
+    assert!(matches!(node.await_outcome(), Outcome::FailedToStart { path, .. } if path == "app/hanging"));
     assert!(node.log().contains("app/hanging could not be started: error(\"timeout"), "{}", node.log());
 }
 
