@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod cli;
+pub mod control;
 pub mod engine;
 pub mod manifest;
 pub mod node;

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use regrow_term::Term;
 
 use crate::exit_reason::ExitReason;
+use crate::limits::Limits;
 use crate::pid::{Destination, Pid};
 use crate::process::{Identity, MAX_CYCLE, MailboxCounters, Process, Waiting};
 use crate::received::Received;
@@ -48,6 +49,10 @@ pub struct ProcessInfo {
     pub memory_bytes: u64,
     /// Work done.
     pub reductions: u64,
+    /// What it may use.
+    pub limits: Limits,
+    /// Memory that it may use, in bytes; 0 if it is its body's affair.
+    pub memory_limit_bytes: u64,
 }
 
 impl ProcessInfo {
@@ -71,6 +76,8 @@ impl ProcessInfo {
             exiting: state.exiting.clone(),
             memory_bytes: process.meter.memory_bytes.load(Ordering::Relaxed),
             reductions: process.meter.reductions.load(Ordering::Relaxed),
+            limits: process.limits.get(),
+            memory_limit_bytes: process.meter.memory_limit_bytes.load(Ordering::Relaxed),
         }
     }
 }

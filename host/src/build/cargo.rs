@@ -55,7 +55,7 @@ impl From<ToolchainError> for BuildError {
 ///
 /// # Errors
 /// [`BuildError`]
-pub fn build_guests(folders: &[PathBuf], say: &dyn Fn(&str)) -> Result<Vec<PathBuf>, BuildError> {
+pub fn build_guests(folders: &[PathBuf], say: &(dyn Fn(&str) + Sync)) -> Result<Vec<PathBuf>, BuildError> {
     let toolchain = Toolchain::from_env();
     let mut workspaces: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for folder in folders {

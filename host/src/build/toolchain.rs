@@ -64,7 +64,7 @@ impl Toolchain {
     ///
     /// # Errors
     /// [`ToolchainError`]
-    pub fn ensure_target(&self, folder: &Path, say: &dyn Fn(&str)) -> Result<(), ToolchainError> {
+    pub fn ensure_target(&self, folder: &Path, say: &(dyn Fn(&str) + Sync)) -> Result<(), ToolchainError> {
         if self.has_target(folder)? {
             return Ok(());
         }
@@ -117,7 +117,7 @@ fn lock_file() -> Option<File> {
     File::options().create(true).truncate(false).write(true).open(path).ok()
 }
 
-fn add_target(folder: &Path, say: &dyn Fn(&str)) -> Result<(), ToolchainError> {
+fn add_target(folder: &Path, say: &(dyn Fn(&str) + Sync)) -> Result<(), ToolchainError> {
     let failed = |why: String| ToolchainError::Target(why);
     let mut rustup = Command::new("rustup")
         .args(["target", "add", TARGET])

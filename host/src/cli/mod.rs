@@ -2,7 +2,9 @@
 
 mod build;
 mod check;
+mod render;
 mod run;
+mod steer;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::control::{ClientError, ErrorKind};
 use crate::engine::{Engine, EngineError};
 use crate::manifest::{Diagnostic, Manifest, ManifestError, Source};
 use crate::node::{Application, ApplicationError};
@@ -26,7 +29,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the application ended in order, or the command succeeded
-  1  the application failed: its root supervisor could not start, gave up or was killed
+  1  the application failed: its root supervisor could not start, gave up or was killed; or the node refused a command
   2  the command line was wrong
   3  the manifest or a component is wrong
   4  a guest could not be compiled
@@ -40,6 +43,28 @@ enum Command {
     Check(ManifestArgs),
     /// Compile the guests of a manifest where they changed
     Build(ManifestArgs),
+    /// List the processes of a running node
+    Ps(steer::NodeArgs),
+    /// Show the supervision tree of a running node
+    Tree(steer::NodeArgs),
+    /// Show everything about a process
+    Info(steer::ProcessArgs),
+    /// List the children of a supervisor, in start order
+    Children(steer::ProcessArgs),
+    /// Start a child that does not run, or resume one that is parked
+    Start(steer::ProcessArgs),
+    /// Stop a child; its supervisor does not restart it
+    Terminate(steer::ProcessArgs),
+    /// Stop a child and start it again
+    Restart(steer::ProcessArgs),
+    /// Stop a running node in order
+    Stop(steer::NodeArgs),
+    /// Show the log of a running node
+    Logs(steer::LogArgs),
+    /// Show what applying an edited manifest would change on the node that runs it
+    Plan(steer::PlanArgs),
+    /// Change a running node as an edited manifest says
+    Apply(steer::PlanArgs),
 }
 
 /// What every command takes.
@@ -134,6 +159,17 @@ impl From<EngineError> for Failure {
     }
 }
 
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused(error) if error.kind == ErrorKind::InvalidManifest => {
+                Self::Unreadable(error.message)
+            }
+            error => Self::Application(error.to_string()),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Host(error)
@@ -155,6 +191,17 @@ pub fn main() -> ExitCode {
             Command::Run(args) => (args.color(), run::run(args).await),
             Command::Check(args) => (args.color, check::check(&args).await),
             Command::Build(args) => (args.color, build::build(&args).await),
+            Command::Ps(args) => (Color::Auto, steer::ps(&args).await),
+            Command::Tree(args) => (Color::Auto, steer::tree(&args).await),
+            Command::Info(args) => (Color::Auto, steer::one(args, steer::Verb::Info).await),
+            Command::Children(args) => (Color::Auto, steer::one(args, steer::Verb::Children).await),
+            Command::Start(args) => (Color::Auto, steer::one(args, steer::Verb::Start).await),
+            Command::Terminate(args) => (Color::Auto, steer::one(args, steer::Verb::Terminate).await),
+            Command::Restart(args) => (Color::Auto, steer::one(args, steer::Verb::Restart).await),
+            Command::Stop(args) => (Color::Auto, steer::stop(&args).await),
+            Command::Logs(args) => (Color::Auto, steer::logs(args).await),
+            Command::Plan(args) => (args.color(), steer::plan(args, false).await),
+            Command::Apply(args) => (args.color(), steer::plan(args, true).await),
         }
     });
     runtime.shutdown_background();

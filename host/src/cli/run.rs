@@ -1,9 +1,12 @@
 //! `regrow run`
 
+use std::path::PathBuf;
+
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Color, Failure, ManifestArgs, load, stderr_logger};
+use crate::control::default_path;
 use crate::node::{Node, NodeOptions, Outcome};
 use crate::observe::Level;
 
@@ -17,6 +20,12 @@ pub(super) struct RunArgs {
     /// Threads that run processes; default: one for each core
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Where the control socket goes; default: a folder of the user's own
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Have no control socket: the node can't be steered from outside
+    #[arg(long, conflicts_with = "socket")]
+    no_control: bool,
 }
 
 impl RunArgs {
@@ -34,6 +43,11 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let name = application.name().to_owned();
     let mut options = NodeOptions::new(stderr_logger(args.level, args.manifest.color));
     options.workers = args.workers.map_or(options.workers, usize::from);
+    options.socket = match (args.no_control, args.socket) {
+        (true, _) => None,
+        (false, Some(path)) => Some(path),
+        (false, None) => Some(default_path(&name).map_err(|error| Failure::Host(error.into()))?),
+    };
     let host = |error: std::io::Error| Failure::Host(error.into());
     let mut interrupts = signal(SignalKind::interrupt()).map_err(host)?;
     let mut terminations = signal(SignalKind::terminate()).map_err(host)?;

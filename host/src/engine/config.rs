@@ -1,6 +1,7 @@
 //! The wasmtime engine of a node, and what guests find when they import.
 
 use std::fmt;
+use std::sync::Arc;
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -19,10 +20,11 @@ const HOST_STACK_BYTES: usize = 512 << 10;
 /// The address space of a memory: the largest that a manifest may allow.
 pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;
 
-/// A wasmtime engine with Regrow's settings, and the linker that guests are instantiated from.
+/// A wasmtime engine with Regrow's settings, and the linker that guests are instantiated from. Clones are the same.
+#[derive(Clone)]
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
-    pub(super) linker: Linker<GuestState>,
+    pub(super) linker: Arc<Linker<GuestState>>,
 }
 
 /// The engine can't be set up on this machine.
@@ -73,6 +75,6 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
-        Ok(Self { wasmtime, linker })
+        Ok(Self { wasmtime, linker: Arc::new(linker) })
     }
 }

@@ -87,7 +87,10 @@ pub struct StartGuest {
 
 impl StartGuest {
     /// Spawns the process, with `options` for what is between it and its parent; its pid and its monitor.
-    pub(super) fn spawn(
+    ///
+    /// # Errors
+    /// [`SpawnError`]
+    pub fn spawn(
         &self,
         parent: &Context,
         options: SpawnOptions,

@@ -13,6 +13,7 @@ use crate::node::tree;
 pub struct Application {
     manifest: Manifest,
     components: Loaded,
+    engine: Engine,
 }
 
 /// Why an application can't be started.
@@ -47,11 +48,11 @@ impl Application {
     pub async fn load(
         manifest: Manifest,
         engine: &Engine,
-        say: &dyn Fn(&str),
+        say: &(dyn Fn(&str) + Sync),
     ) -> Result<Self, ApplicationError> {
         let (components, errors) = load_components(&manifest, engine, say).await?;
         if errors.is_empty() {
-            return Ok(Self { manifest, components });
+            return Ok(Self { manifest, components, engine: engine.clone() });
         }
         Err(ApplicationError::Invalid(manifest.source, Diagnostic::sorted(errors)))
     }
@@ -64,7 +65,7 @@ impl Application {
         draft: &Manifest,
         known: Vec<Diagnostic>,
         engine: &Engine,
-        say: &dyn Fn(&str),
+        say: &(dyn Fn(&str) + Sync),
     ) -> Result<Vec<Diagnostic>, ApplicationError> {
         let (_, more) = load_components(draft, engine, say).await?;
         Ok(Diagnostic::sorted(known.into_iter().chain(more).collect()))
@@ -99,6 +100,10 @@ impl Application {
         &self.manifest
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// What its processes can run.
     pub(super) fn contents(&self) -> Contents {
         let folder = self.manifest.source.folder();
@@ -119,7 +124,7 @@ type Loaded = Vec<(Arc<Component>, PathBuf, u64)>;
 async fn load_components(
     manifest: &Manifest,
     engine: &Engine,
-    say: &dyn Fn(&str),
+    say: &(dyn Fn(&str) + Sync),
 ) -> Result<(Loaded, Vec<Diagnostic>), ApplicationError> {
     let mut errors = check_folders(manifest);
     let files = build(manifest, &mut errors, say)?;
@@ -139,7 +144,7 @@ async fn load_components(
 fn build(
     manifest: &Manifest,
     errors: &mut Vec<Diagnostic>,
-    say: &dyn Fn(&str),
+    say: &(dyn Fn(&str) + Sync),
 ) -> Result<Vec<Option<PathBuf>>, ApplicationError> {
     let paths: Vec<_> =
         manifest.components.iter().map(|spec| manifest.source.folder().join(&spec.path.value)).collect();

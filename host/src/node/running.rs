@@ -1,6 +1,7 @@
 //! A running node: one application's tree, the threads that run it, and how it ended.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -12,8 +13,11 @@ use regrow_otp::{
 };
 use tokio::sync::watch;
 
+use crate::control::Server;
 use crate::engine::{Catalog, MAX_INSTANCES};
 use crate::node::application::Application;
+use crate::node::deployment::Deployment;
+use crate::node::steering::Steering;
 use crate::node::tree::TreeBuilder;
 use crate::observe::{Logger, Reporter};
 
@@ -31,6 +35,8 @@ pub struct NodeOptions {
     pub max_processes: u64,
     /// Where the log goes.
     pub logger: Logger,
+    /// Where its control socket goes; none: it has none.
+    pub socket: Option<PathBuf>,
     /// Who else sees the events.
     pub events: Option<Box<dyn EventSink>>,
 }
@@ -39,7 +45,7 @@ impl NodeOptions {
     /// One worker for each core, and a log.
     pub fn new(logger: Logger) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        Self { workers, max_processes: MAX_PROCESSES, logger, events: None }
+        Self { workers, max_processes: MAX_PROCESSES, logger, socket: None, events: None }
     }
 }
 
@@ -65,8 +71,10 @@ pub enum Outcome {
 pub struct Node {
     runtime: Runtime,
     root: Pid,
+    steering: Steering,
     outcome: watch::Receiver<Option<Outcome>>,
     // Dropped in this order: the processes end while there is still a reactor.
+    _server: Option<Server>,
     _workers: Workers,
     _reactor: Reactor,
 }
@@ -90,12 +98,25 @@ impl Node {
             max_processes: options.max_processes,
         });
         let contents = application.contents();
-        let catalog = Arc::new(Catalog::new(contents.clone(), options.logger));
+        let catalog = Arc::new(Catalog::new(contents.clone(), options.logger.clone()));
         let builder = TreeBuilder { catalog: &catalog, contents: &contents };
-        let tree = builder.supervisor(&application.manifest().supervisor, application.name());
+        let name = application.name().to_owned();
+        let tree = builder.supervisor(&application.manifest().supervisor, &name);
+        let deployment = Deployment::new(&application, contents, catalog);
+        // A socket that can't be had is known before anything runs.
         let root = tree.start_root(&runtime)?;
+        let steering = Steering::new(runtime.clone(), root, name, options.logger, deployment);
+        let server = match options.socket {
+            Some(path) => Some(reactor.within(|| Server::open(&path, Arc::new(steering.clone())))?),
+            None => None,
+        };
         let workers = runtime.start_workers().context("the worker threads can't be started")?;
-        Ok(Self { runtime, root, outcome, _workers: workers, _reactor: reactor })
+        Ok(Self { runtime, root, steering, outcome, _server: server, _workers: workers, _reactor: reactor })
+    }
+
+    /// What can be done to this node while it runs.
+    pub fn steering(&self) -> &Steering {
+        &self.steering
     }
 
     /// The processes of this node.
@@ -110,7 +131,7 @@ impl Node {
 
     /// Tells the root to stop its tree, in order and within its shutdown timeouts.
     pub fn stop(&self) {
-        self.runtime.exit(self.root, ExitReason::Shutdown);
+        self.steering.stop();
     }
 
     /// Waits until the tree has ended.
@@ -135,6 +156,12 @@ impl Reactor {
             .enable_all()
             .build()
             .map(|runtime| Self(Some(runtime)))
+    }
+
+    /// Does something that needs a reactor.
+    fn within<T>(&self, body: impl FnOnce() -> T) -> T {
+        let _entered = self.0.as_ref().map(tokio::runtime::Runtime::enter);
+        body()
     }
 
     fn surroundings(&self) -> InReactor {

@@ -5,6 +5,10 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use tokio::sync::broadcast;
+
+use crate::observe::tail::Tail;
+
 /// How severe a log event is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, clap::ValueEnum)]
 pub enum Level {
@@ -51,12 +55,13 @@ struct Inner {
     max_level: Level,
     color: bool,
     out: Mutex<Box<dyn Write + Send>>,
+    tail: Tail,
 }
 
 impl Logger {
     /// A log that keeps events up to `max_level` and writes them to `out`.
     pub fn new(max_level: Level, color: bool, out: Box<dyn Write + Send>) -> Self {
-        Self(Arc::new(Inner { max_level, color, out: Mutex::new(out) }))
+        Self(Arc::new(Inner { max_level, color, out: Mutex::new(out), tail: Tail::new() }))
     }
 
     /// A log that keeps nothing.
@@ -69,6 +74,11 @@ impl Logger {
         self.0.max_level
     }
 
+    /// The last `events` events that were kept, and those that are to come.
+    pub fn last(&self, events: usize) -> (Vec<Arc<str>>, broadcast::Receiver<Arc<str>>) {
+        self.0.tail.last(events)
+    }
+
     /// Writes an event. Further lines of `message` are indented under the first, so that no message can pass
     /// for two events; control characters are escaped.
     pub fn write(&self, level: Level, source: impl fmt::Display, message: impl fmt::Display) {
@@ -76,12 +86,14 @@ impl Logger {
             return;
         }
         let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let mut text = String::new();
+        push_escaped(&mut text, &source.to_string());
+        text.push_str(": ");
+        push_escaped(&mut text, &message.to_string());
+        let name = level.name();
+        self.0.tail.push(&format!("{time} {name} {text}"));
         let style = if self.0.color { level.style() } else { anstyle::Style::new() };
-        let mut line = format!("{time} {style}{}{style:#} ", level.name());
-        push_escaped(&mut line, &source.to_string());
-        line.push_str(": ");
-        push_escaped(&mut line, &message.to_string());
-        line.push('\n');
+        let line = format!("{time} {style}{name}{style:#} {text}\n");
         let mut out = self.0.out.lock().unwrap_or_else(PoisonError::into_inner);
         // There is nobody to tell that the log can't be written.
         let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());

@@ -4,6 +4,7 @@ mod burst;
 mod guest_log;
 mod logger;
 mod report;
+mod tail;
 
 pub use guest_log::GuestLog;
 pub use logger::{Level, Logger};

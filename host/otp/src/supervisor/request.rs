@@ -107,6 +107,10 @@ pub struct ChildInfo {
     pub id: String,
     /// What it is doing.
     pub state: ChildState,
+    /// Its process, or the last one that it had.
+    pub last_pid: Option<Pid>,
+    /// Whether its supervisor's children are dynamic, and known by their processes.
+    pub is_dynamic: bool,
     /// What it is.
     pub child_type: ChildType,
     /// When it is restarted.

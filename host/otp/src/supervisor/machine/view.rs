@@ -25,6 +25,8 @@ impl Machine {
                     }
                     Status::Parked => ChildState::Parked,
                 },
+                last_pid: child.last_pid,
+                is_dynamic: self.is_dynamic(),
                 child_type: spec.child_type,
                 restart: spec.restart,
                 shutdown: spec.shutdown,

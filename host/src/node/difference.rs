@@ -1,0 +1,262 @@
+//! What differs between two versions of a manifest's tree: a pure function, which `plan` shows and `apply` carries out.
+
+use std::collections::{HashMap, HashSet};
+
+use regrow_otp::Pid;
+use regrow_otp::supervisor::{ChildInfo, ChildState};
+
+use crate::control::{Change, ChangeKind};
+use crate::engine::Contents;
+use crate::manifest::{Child, ChildStart, Manifest, Supervisor, SupervisorKind};
+use crate::node::settings::{Setting, child_settings, supervisor_settings};
+
+/// One version of an application.
+#[derive(Clone, Copy)]
+pub(super) struct Version<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) contents: &'a Contents,
+}
+
+/// The supervisors that run, by their paths.
+pub(super) type Live = HashMap<String, LiveSupervisor>;
+
+/// A supervisor that runs, and its children.
+pub(super) struct LiveSupervisor {
+    pub(super) pid: Pid,
+    pub(super) children: Vec<ChildInfo>,
+}
+
+impl LiveSupervisor {
+    fn child(&self, id: &str) -> Option<&ChildInfo> {
+        self.children.iter().find(|child| child.id == id)
+    }
+}
+
+/// What is done to a supervisor that goes on, in this order: what must go first is stopped, the specifications are swapped,
+/// and then what is new is started, in the order of the children.
+pub(super) struct SupervisorPlan {
+    pub(super) path: String,
+    pub(super) pid: Pid,
+    /// Children that are stopped first, in start order: those that are replaced, and those whose names are needed.
+    pub(super) stop_first: Vec<String>,
+    /// In start order.
+    pub(super) moves: Vec<Move>,
+    /// Children that are stopped last, in start order, when all that is new runs.
+    pub(super) remove: Vec<String>,
+}
+
+/// A part of a plan that starts something.
+pub(super) enum Move {
+    /// A child is started.
+    Start {
+        id: String,
+        /// Whether it was not there before.
+        new: bool,
+    },
+    /// A supervisor among the children goes on, and something below it changes.
+    Within(SupervisorPlan),
+}
+
+/// What is to be done, for people and for `apply`.
+pub(super) struct Difference {
+    pub(super) changes: Vec<Change>,
+    pub(super) root: SupervisorPlan,
+}
+
+/// What differs from `old` to `new`, where `live` runs; why that can't be done while it runs, if it can't.
+pub(super) fn difference(old: Version<'_>, new: Version<'_>, live: &Live) -> Result<Difference, String> {
+    let name = &new.manifest.name.value;
+    if old.manifest.name.value != *name {
+        return Err(format!(
+            "the application's name can't change while it runs: {:?} -> {name:?}; start another node",
+            old.manifest.name.value
+        ));
+    }
+    let (old_root, new_root) = (&old.manifest.supervisor, &new.manifest.supervisor);
+    if let Some(why) = cannot_go_on(old_root, new_root) {
+        return Err(format!(
+            "the root supervisor can't be replaced while it runs ({why}); start another node"
+        ));
+    }
+    let mut comparison = Comparison { old, new, live, changes: Vec::new() };
+    comparison.components();
+    let root = comparison.supervisor(name, old_root, new_root);
+    let root = root.ok_or_else(|| "the tree is stopping".to_owned())?;
+    Ok(Difference { changes: comparison.changes, root })
+}
+
+/// Why a supervisor can't go on as another, if it can't.
+fn cannot_go_on(old: &Supervisor, new: &Supervisor) -> Option<String> {
+    let name = |supervisor: &Supervisor| supervisor.name.as_ref().map(|name| name.value.clone());
+    if name(old) != name(new) {
+        return Some(Setting::line("name", &format!("{:?}", name(old)), &format!("{:?}", name(new))));
+    }
+    let kind = |supervisor: &Supervisor| match supervisor.kind {
+        SupervisorKind::Static => "static children".to_owned(),
+        SupervisorKind::Template { .. } => "children from a template".to_owned(),
+        SupervisorKind::Dynamic { .. } => "dynamic children".to_owned(),
+        SupervisorKind::Partitions(count) => format!("{count} partitions"),
+    };
+    (kind(old) != kind(new)).then(|| Setting::line("children", &kind(old), &kind(new)))
+}
+
+struct Comparison<'a> {
+    old: Version<'a>,
+    new: Version<'a>,
+    live: &'a Live,
+    changes: Vec<Change>,
+}
+
+impl Comparison<'_> {
+    fn note(&mut self, kind: ChangeKind, path: impl Into<String>, details: Vec<String>) {
+        self.changes.push(Change { kind, path: path.into(), details });
+    }
+
+    /// Components whose bytes are others: also what no child of the manifest runs may be spawned by a guest.
+    fn components(&mut self) {
+        for component in &self.new.manifest.components {
+            let name = &component.name.value;
+            let programs = self.old.contents.get(name).zip(self.new.contents.get(name));
+            if let Some((old, new)) = programs
+                && old.component.digest() != new.component.digest()
+            {
+                let (old, new) = (old.component.digest().to_string(), new.component.digest().to_string());
+                let line = Setting::line("bytes", &old, &new);
+                self.note(ChangeKind::Update, format!("component {name}"), vec![line]);
+            }
+        }
+    }
+
+    /// What changes at and below a supervisor that goes on; none if it does not run.
+    fn supervisor(&mut self, path: &str, old: &Supervisor, new: &Supervisor) -> Option<SupervisorPlan> {
+        let live = self.live.get(path)?;
+        let mut details = Setting::differences(&supervisor_settings(old), &supervisor_settings(new));
+        let is_there =
+            |child: &&Child| old.kind != SupervisorKind::Static || live.child(&child.id.value).is_some();
+        let old_children: Vec<&Child> = old.children.iter().filter(is_there).collect();
+        details.extend(order(&old_children, &new.children));
+        if !details.is_empty() {
+            self.note(ChangeKind::Update, path, details);
+        }
+        let mut plan = SupervisorPlan {
+            path: path.to_owned(),
+            pid: live.pid,
+            stop_first: Vec::new(),
+            moves: Vec::new(),
+            remove: Vec::new(),
+        };
+        if new.kind != SupervisorKind::Static {
+            // Its children are not the manifest's; what they come from is swapped with its other settings.
+            return Some(plan);
+        }
+        for child in &new.children {
+            let id = &child.id.value;
+            match old_children.iter().find(|old| old.id.value == *id) {
+                None => {
+                    self.note(ChangeKind::Add, format!("{path}/{id}"), vec![child.what()]);
+                    plan.moves.push(Move::Start { id: id.clone(), new: true });
+                }
+                Some(old) => self.child(&mut plan, live, old, child),
+            }
+        }
+        self.removed(&mut plan, &old_children, new);
+        Some(plan)
+    }
+
+    fn child(&mut self, plan: &mut SupervisorPlan, live: &LiveSupervisor, old: &Child, new: &Child) {
+        let id = &new.id.value;
+        let path = format!("{}/{id}", plan.path);
+        let (old_settings, new_settings) =
+            (child_settings(old, self.old.contents), child_settings(new, self.new.contents));
+        let lines = Setting::differences(&old_settings, &new_settings);
+        let nested = match (&old.start, &new.start) {
+            (ChildStart::Supervisor(old), ChildStart::Supervisor(new)) => Some((old, new)),
+            _ => None,
+        };
+        let mut replaced = Setting::need_a_start(&old_settings, &new_settings);
+        let mut lines = lines;
+        if let Some((old, new)) = nested
+            && let Some(why) = self.must_be_replaced(old, new)
+        {
+            lines.push(why);
+            replaced = true;
+        }
+        if replaced {
+            self.note(ChangeKind::Replace, &path, lines);
+            // One that has done its work, or was stopped, is not started because of a change.
+            let rests = live.child(id).is_some_and(|child| child.state == ChildState::Stopped);
+            if !rests {
+                plan.stop_first.push(id.clone());
+                plan.moves.push(Move::Start { id: id.clone(), new: false });
+            }
+            return;
+        }
+        if !lines.is_empty() {
+            self.note(ChangeKind::Update, &path, lines);
+        }
+        if let Some((old, new)) = nested
+            && let Some(below) = self.supervisor(&path, old, new)
+        {
+            plan.moves.push(Move::Within(below));
+        }
+    }
+
+    /// Why a supervisor among the children is started anew, if it is: it is another one, or its children, which are
+    /// not the manifest's, would go on with what they came from.
+    fn must_be_replaced(&self, old: &Supervisor, new: &Supervisor) -> Option<String> {
+        let why = cannot_go_on(old, new);
+        if why.is_some() || new.kind == SupervisorKind::Static {
+            return why;
+        }
+        let (old, new) = (old.children.first()?, new.children.first()?);
+        let (old, new) = (child_settings(old, self.old.contents), child_settings(new, self.new.contents));
+        let lines = Setting::differences(&old, &new);
+        (!lines.is_empty()).then(|| format!("template: {}", lines.join("; ")))
+    }
+
+    fn removed(&mut self, plan: &mut SupervisorPlan, old: &[&Child], new: &Supervisor) {
+        let kept: HashSet<&str> = new.children.iter().map(|child| child.id.value.as_str()).collect();
+        let needed: HashSet<String> =
+            self.new.manifest.supervisor.names().into_iter().map(|n| n.value).collect();
+        for child in old.iter().filter(|child| !kept.contains(child.id.value.as_str())) {
+            let id = child.id.value.clone();
+            self.note(ChangeKind::Remove, format!("{}/{id}", plan.path), vec![child.what()]);
+            if child.names().iter().any(|name| needed.contains(name)) {
+                plan.stop_first.push(id.clone());
+            }
+            plan.remove.push(id);
+        }
+    }
+}
+
+/// How the children that stay have changed places, if they have.
+fn order(old: &[&Child], new: &[Child]) -> Option<String> {
+    let old_ids: Vec<&str> = old.iter().map(|child| child.id.value.as_str()).collect();
+    let new_ids: Vec<&str> = new.iter().map(|child| child.id.value.as_str()).collect();
+    let common = |ids: &[&str], others: &[&str]| -> Vec<String> {
+        let others: HashSet<&str> = others.iter().copied().collect();
+        ids.iter().filter(|id| others.contains(**id)).map(|id| (*id).to_owned()).collect()
+    };
+    let (old, new) = (common(&old_ids, &new_ids), common(&new_ids, &old_ids));
+    (old != new).then(|| Setting::line("order", &old.join(", "), &new.join(", ")))
+}
+
+impl Child {
+    /// What it is, in a few words.
+    fn what(&self) -> String {
+        match &self.start {
+            ChildStart::Worker { component, entry, .. } => {
+                format!("worker {}.{}", component.value, entry.value)
+            }
+            ChildStart::Supervisor(nested) => format!("supervisor with {} processes", nested.size()),
+        }
+    }
+
+    /// The names that it and what is below it have.
+    fn names(&self) -> Vec<String> {
+        match &self.start {
+            ChildStart::Worker { name, .. } => name.iter().map(|name| name.value.clone()).collect(),
+            ChildStart::Supervisor(nested) => nested.names().into_iter().map(|name| name.value).collect(),
+        }
+    }
+}
