@@ -1,6 +1,6 @@
 //! A node under test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ impl TestNode {
     /// # Panics
     /// If the tree is wrong.
     pub fn start(tree: &str) -> Self {
-        Self::start_tree(tree, "", 2)
+        Self::start_tree(tree, "", 2, None)
     }
 
     /// As [`TestNode::start`], on one worker thread.
@@ -86,10 +86,10 @@ impl TestNode {
     /// # Panics
     /// If the tree is wrong.
     pub fn start_on_one_worker(tree: &str) -> Self {
-        Self::start_tree(tree, "", 1)
+        Self::start_tree(tree, "", 1, None)
     }
 
-    fn start_tree(tree: &str, behaviour: &str, workers: usize) -> Self {
+    fn start_tree(tree: &str, behaviour: &str, workers: usize, socket: Option<PathBuf>) -> Self {
         let text = format!(
             r#"
             [application]
@@ -109,7 +109,15 @@ impl TestNode {
         );
         let manifest = Manifest::parse(Source { path: PathBuf::from("test.toml"), text });
         let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
-        Self::start_manifest(manifest, workers).unwrap_or_else(|error| panic!("{error}"))
+        Self::start_on(manifest, workers, socket).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`TestNode::start`], with a control socket.
+    ///
+    /// # Panics
+    /// If the tree is wrong, or the socket can't be had.
+    pub fn start_with_socket(tree: &str, socket: &Path) -> Self {
+        Self::start_tree(tree, "", 2, Some(socket.to_owned()))
     }
 
     /// Starts the application of a manifest.
@@ -117,12 +125,17 @@ impl TestNode {
     /// # Errors
     /// What is wrong with it, as text.
     pub fn start_manifest(manifest: Manifest, workers: usize) -> Result<Self, String> {
+        Self::start_on(manifest, workers, None)
+    }
+
+    fn start_on(manifest: Manifest, workers: usize, socket: Option<PathBuf>) -> Result<Self, String> {
         let say = |text: &str| eprintln!("{text}");
         let application = block_on(Application::load(manifest, engine(), &say));
         let application = application.map_err(|error| error.to_string())?;
         let (events, log) = (Events::default(), SharedLog::default());
         let mut options = NodeOptions::new(Logger::new(Level::Debug, false, Box::new(log.clone())));
         options.workers = workers;
+        options.socket = socket;
         options.events = Some(Box::new(events.clone()));
         let node = Node::start(application, options).map_err(|error| format!("{error:#}"))?;
         Ok(Self { node, events, log })
@@ -155,7 +168,7 @@ impl TestNode {
             significant = true
             "#
         );
-        let node = Self::start_tree(&tree, component, 2);
+        let node = Self::start_tree(&tree, component, 2, None);
         let entry = entry.to_owned();
         let ended = node.await_ended(move |ended| ended.identity.entry.as_deref() == Some(entry.as_str()));
         node.await_outcome();
@@ -191,6 +204,15 @@ impl TestNode {
             }) => Some(*pid).filter(|pid| is_it(child, *pid)),
             _ => None,
         })
+    }
+
+    /// Waits until a supervisor has reported something that `is_it`.
+    pub fn await_report(&self, is_it: impl Fn(&ReportKind) -> bool) {
+        let found = self.events.wait(|event| match event {
+            Event::Supervisor(report) if is_it(&report.kind) => Some(()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("there is no such report; the log:\n{}", self.log()));
     }
 
     /// Waits for the end of a process that `is_it`.

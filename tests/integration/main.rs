@@ -1,8 +1,10 @@
 //! Whole nodes with real guests.
 
 mod access_log;
+mod applying;
 mod behaviour;
 mod components;
 mod mailboxes;
 mod reports;
+mod steering;
 mod supervision;

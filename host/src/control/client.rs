@@ -88,8 +88,12 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`], [`ClientError::Lost`]
     pub async fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
-        self.send(request).await?;
-        self.next().await
+        let sent = self.send(request).await;
+        // A node with too many clients says so, and does not listen.
+        match self.next().await {
+            Err(ClientError::Lost(_)) if sent.is_err() => sent.and(Ok(Reply::Done)),
+            answer => answer,
+        }
     }
 
     /// Asks; the answers come by [`Client::next`].

@@ -67,7 +67,7 @@ pub enum Reply {
     /// To `ps`.
     Processes(Vec<ProcessRow>),
     /// To `tree`.
-    Tree(TreeNode),
+    Tree(Box<TreeNode>),
     /// To `info`.
     Process(Box<ProcessDetails>),
     /// To `children`.

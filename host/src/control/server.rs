@@ -151,8 +151,11 @@ async fn log(
     for line in last {
         write(writer, &Reply::Log(line.to_string())).await?;
     }
+    if !follow {
+        return Ok(());
+    }
     let mut gone = [0];
-    while follow {
+    loop {
         let line = tokio::select! {
             line = more.recv() => line,
             // A client that says something more, or goes, has enough.
@@ -165,7 +168,6 @@ async fn log(
         };
         write(writer, &Reply::Log(line)).await?;
     }
-    Ok(())
 }
 
 async fn write(writer: &mut OwnedWriteHalf, reply: &Reply) -> std::io::Result<()> {

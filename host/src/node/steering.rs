@@ -289,7 +289,7 @@ impl Commands for Steering {
         Box::pin(async move {
             let reply = match request {
                 Request::Ps => Ok(Reply::Processes(node.processes())),
-                Request::Tree => node.tree().await.map(Reply::Tree),
+                Request::Tree => node.tree().await.map(|tree| Reply::Tree(Box::new(tree))),
                 Request::Info { process } => {
                     node.info(&process).await.map(|info| Reply::Process(Box::new(info)))
                 }

@@ -20,12 +20,11 @@ fn ids(supervisor: &SupervisorRef) -> Vec<String> {
     supervisor.which_children().unwrap().into_iter().map(|child| child.id).collect()
 }
 
-/// Ends a process and waits until its supervisor has done something about it.
+/// Ends a process and waits until its supervisor, which is the last to hear of it, has done something about it.
 fn kill(pid: Pid, supervisor: &SupervisorRef) {
-    let monitor = process::monitor(pid).unwrap();
     process::exit_process(pid, ExitReason::Kill).unwrap();
-    mailbox::wait_for(monitor, None);
-    supervisor.count_children().unwrap();
+    let has = |child: &regrow_sdk::supervisor::ChildInfo| child.state == ChildState::Running(pid);
+    while supervisor.which_children().unwrap().iter().any(has) {}
 }
 
 fn pid_of(supervisor: &SupervisorRef, id: &str) -> Pid {
