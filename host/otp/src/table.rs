@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::pid::Pid;
-use crate::process::Process;
+use crate::process::{Process, ProcessKind};
 
 const SHARDS: usize = 16;
+
+/// Places for processes of the host when there are none for others.
+const NATIVE_RESERVE: u64 = 64;
 
 #[derive(Default)]
 struct Slot {
@@ -39,9 +42,17 @@ impl ProcessTable {
     }
 
     /// Gives a new process a slot, and through `build` its pid. None if the table is full.
-    pub(crate) fn insert(&self, nonce: u64, build: impl FnOnce(Pid) -> Process) -> Option<Arc<Process>> {
+    ///
+    /// Processes of the host find a few more places: a full node must still be steered.
+    pub(crate) fn insert(
+        &self,
+        nonce: u64,
+        kind: ProcessKind,
+        build: impl FnOnce(Pid) -> Process,
+    ) -> Option<Arc<Process>> {
+        let reserve = if kind == ProcessKind::Native { NATIVE_RESERVE } else { 0 };
         let admitted = self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, |live| {
-            (live < self.max_processes).then_some(live + 1)
+            (live < self.max_processes.saturating_add(reserve)).then_some(live + 1)
         });
         admitted.ok()?;
         let shard_index = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;

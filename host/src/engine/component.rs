@@ -121,7 +121,9 @@ impl Engine {
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let ty = component.component_type();
         let imports = ty.imports(&self.wasmtime).map(|(name, _)| name);
-        let is_unknown = |name: &&str| !OFFERED.iter().any(|package| name.starts_with(package));
+        let more = self.more.iter().map(String::as_str);
+        let offered: Vec<&str> = OFFERED.into_iter().chain(more).collect();
+        let is_unknown = |name: &&str| !offered.iter().any(|package| name.starts_with(package));
         let unknown: Vec<String> = imports.filter(is_unknown).map(str::to_owned).collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports(unknown));

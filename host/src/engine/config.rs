@@ -25,6 +25,8 @@ pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Arc<Linker<GuestState>>,
+    /// What guests may import beside what every host offers.
+    pub(super) more: Arc<[String]>,
 }
 
 /// The engine can't be set up on this machine.
@@ -45,10 +47,29 @@ impl Engine {
     /// # Errors
     /// [`EngineError`], if the operating system refuses the address space.
     pub fn new() -> Result<Self, EngineError> {
-        Self::build().map_err(EngineError)
+        Self::with_host_functions(&[], |_| Ok(()))
     }
 
-    fn build() -> wasmtime::Result<Self> {
+    /// As [`Engine::new`], with more for guests to import: `add` defines it in the linker, and `packages` are the
+    /// beginnings of the names of its interfaces (`example:sensors/`), so that other unknown imports are still refused by
+    /// name when a component is loaded.
+    ///
+    /// What `add` defines runs on the fibers of guests, holds up a worker for as long as it takes, and must not panic on
+    /// what guests give it. It is not charged as work.
+    ///
+    /// # Errors
+    /// [`EngineError`], also if `add` fails.
+    pub fn with_host_functions(
+        packages: &[&str],
+        add: impl FnOnce(&mut Linker<GuestState>) -> wasmtime::Result<()>,
+    ) -> Result<Self, EngineError> {
+        Self::build(packages, add).map_err(EngineError)
+    }
+
+    fn build(
+        packages: &[&str],
+        add: impl FnOnce(&mut Linker<GuestState>) -> wasmtime::Result<()>,
+    ) -> wasmtime::Result<Self> {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(MAX_INSTANCES)
             .total_core_instances(MAX_INSTANCES * 4)
@@ -75,6 +96,8 @@ impl Engine {
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
-        Ok(Self { wasmtime, linker: Arc::new(linker) })
+        add(&mut linker)?;
+        let more = packages.iter().map(|package| (*package).to_owned()).collect();
+        Ok(Self { wasmtime, linker: Arc::new(linker), more })
     }
 }

@@ -17,5 +17,11 @@ mod work;
 pub use catalog::{Catalog, Contents, Program};
 pub use component::{Component, Digest, Entry, LoadError};
 pub use config::{Engine, EngineError, MAX_INSTANCES};
+pub use state::GuestState;
+
 pub use grants::{DirGrant, Grants};
+/// For programs that add functions of their own: the same version as the engine's.
+pub use wasmtime;
+pub use wasmtime::component::Linker;
+
 pub use instance::{Argument, GuestLimits, StartGuest};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use regrow_otp::Context;
+use regrow_otp::{Context, Pid};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -31,8 +31,9 @@ impl Owner {
     }
 }
 
-/// The data of a store.
-pub(super) struct GuestState {
+/// What the host keeps of a guest process: the data of its store. To functions that a program adds to the linker it says
+/// who calls.
+pub struct GuestState {
     /// None while a component describes itself, outside any process.
     owner: Option<Owner>,
     grants: Arc<Grants>,
@@ -81,6 +82,11 @@ impl GuestState {
 
     pub(super) fn context(&self) -> wasmtime::Result<&Context> {
         Ok(&self.owner()?.context)
+    }
+
+    /// The process that calls; none while a component describes itself.
+    pub fn pid(&self) -> Option<Pid> {
+        self.owner.as_ref().map(|owner| owner.context.pid())
     }
 
     /// What the guest printed to its standard error last.

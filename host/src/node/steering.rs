@@ -53,6 +53,22 @@ impl Steering {
         Self { inner: Arc::new(Inner { runtime, root, application, logger, deployment }) }
     }
 
+    /// Waits until every child of the tree has started.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StartFailed`]: one could not, and the tree has ended.
+    pub async fn await_started(&self) -> Answer<()> {
+        let root = Destination::Pid(self.inner.root);
+        let asked = as_process(&self.inner.runtime, move |context| async move {
+            // The root serves nobody before its children have started.
+            supervisors::count_children(&context, &root).await
+        });
+        let failed = |error: supervisors::ManagementError| {
+            SteeringError::new(ErrorKind::StartFailed, error.to_string())
+        };
+        asked.await?.map(drop).map_err(failed)
+    }
+
     /// The processes, in the order of their slots.
     pub fn processes(&self) -> Vec<ProcessRow> {
         let runtime = &self.inner.runtime;

@@ -103,7 +103,7 @@ impl Runtime {
             Process::new(state, identity.clone(), options.limits, starter, self.inner.scheduler.clone())
         };
         let table = &self.inner.table;
-        let Some(process) = table.insert(self.inner.random_u64(), build) else {
+        let Some(process) = table.insert(self.inner.random_u64(), identity.kind, build) else {
             let allowed = table.max_processes();
             let limit = LimitExceeded { limit: LimitKind::Processes, allowed, requested: allowed + 1 };
             return Err(SpawnError::Limit(limit));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use regrow_otp::testing::{EventLog, simulator};
 use regrow_otp::{
-    Destination, Event, ExitReason, LimitKind, MessageKind, Runtime, RuntimeConfig, Simulator, SpawnError,
-    SpawnOptions, SplitMix64, SystemClock,
+    Destination, Event, ExitReason, LimitKind, MessageKind, ProcessKind, Runtime, RuntimeConfig, Simulator,
+    SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 
 use crate::support::*;
@@ -162,11 +162,15 @@ fn the_number_of_processes_is_limited_and_the_spawner_is_told() {
     let (runtime, workers) = threads(1, 3, events.clone());
     let (done, finished) = mpsc::channel();
     let body = move |context: regrow_otp::Context| async move {
-        let children = [sleeper(&context, Default::default()), sleeper(&context, Default::default())];
-        let refused = context.spawn(SpawnOptions::default(), |_| async { ExitReason::Normal });
+        let guest = || SpawnOptions { kind: ProcessKind::Guest, ..SpawnOptions::default() };
+        let children = [sleeper(&context, guest()), sleeper(&context, guest())];
+        let refused = context.spawn(guest(), |_| async { ExitReason::Normal });
+        // A process of the host finds a place all the same: a full node must still be steered.
+        let steered = context.spawn(SpawnOptions::default(), |_| async { ExitReason::Normal }).unwrap().0;
+        context.await_down(steered).await;
         context.exit_process(children[0], ExitReason::Kill);
         context.await_down(children[0]).await;
-        let again = context.spawn(SpawnOptions::default(), |_| async { ExitReason::Normal });
+        let again = context.spawn(guest(), |_| async { ExitReason::Normal });
         done.send((refused, again.is_ok())).unwrap();
         ExitReason::Normal
     };
@@ -177,7 +181,7 @@ fn the_number_of_processes_is_limited_and_the_spawner_is_told() {
     assert!(again);
     drop(workers);
     let spawned = events.events().iter().filter(|event| matches!(event, Event::Spawned { .. })).count();
-    assert_eq!(spawned, 4, "a refused spawn is no process");
+    assert_eq!(spawned, 5, "a refused spawn is no process");
 }
 
 /// A chain of links collapses and a crowd of monitors is served without recursion and in linear time.
