@@ -3,6 +3,7 @@
 mod manifests;
 mod readme;
 mod running;
+mod steering;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
