@@ -131,9 +131,11 @@ fn branches(nodes: &[TreeNode], indent: &str, text: &mut String) {
         if let Some(runs) = &child.runs {
             let _ = write!(text, " {runs}");
         }
-        if child.restarts > 0 {
-            let _ = write!(text, ", restarted {} times", child.restarts);
-        }
+        let _ = match child.restarts {
+            0 => Ok(()),
+            1 => write!(text, ", restarted once"),
+            more => write!(text, ", restarted {more} times"),
+        };
         if let (Some(exit), true) = (&child.last_exit, child.state != "running") {
             let _ = write!(text, ", ended with {exit}");
         }

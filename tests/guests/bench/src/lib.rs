@@ -42,6 +42,8 @@ regrow_sdk::component! {
     "pass" => process pass,
     /// Sends so many messages.
     "flood" => process flood,
+    /// Says that it has started, answers calls, and crashes when it gets a message.
+    "restartable" => process restartable,
     /// Links a chain behind itself.
     "chain" => process chain_link,
 }

@@ -187,3 +187,15 @@ pub(crate) fn expiries(count: u32) -> Time {
     }
     Ok(start.elapsed())
 }
+
+/// A supervised child: `driver` hears of each start.
+pub(crate) fn restartable(driver: String) -> Result<(), ExitReason> {
+    mailbox::send(driver, &())?;
+    loop {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        match message.reply_to() {
+            Some(from) => mailbox::reply(from, &())?,
+            None => std::process::abort(),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod backoff;
 mod decisions;
 mod dynamic;
+mod forests;
 mod instants;
 mod managing;
 mod partitions;

@@ -1,0 +1,332 @@
+//! What supervision costs: trees of guests, beside the same programs on the BEAM if it is installed.
+//!
+//! `cargo bench -p regrow-tests --bench supervision`
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use regrow::engine::Engine;
+use regrow::manifest::{Manifest, Source};
+use regrow::node::{Application, Node, NodeOptions};
+use regrow::observe::{Level, Logger};
+use regrow_otp::supervisor::{ChildSpec, StartChild, Started, SupFlags, SupervisorSpec};
+use regrow_otp::{
+    Context, Destination, ExitReason, InitAck, MessageKind, Pid, RandomSource, Received, Reference, Runtime,
+    RuntimeConfig, SpawnError, SpawnOptions, SplitMix64, SystemClock,
+};
+use regrow_term::{Term, encode};
+use regrow_tests::{block_on, guest_folder};
+
+/// Crashes that are measured one by one.
+const CRASHES: usize = 300;
+
+/// Times that something is done to a whole tree; the median is shown.
+const ROUNDS: usize = 5;
+
+/// Restarts under one supervisor whose window never empties.
+const RESTARTS: usize = 10_000;
+
+fn main() {
+    let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
+    println!("guest children; 1 and 2 are workers, or schedulers of the BEAM");
+    println!("{:<58} {:>16} {:>16} {:>16} {:>16}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
+    let beam: Vec<Vec<String>> = [1, 2].map(|schedulers| beam(schedulers).unwrap_or_default()).into();
+    let mut row = 0;
+    let mut show = |what: &str, of: &dyn Fn(usize) -> String| {
+        let beams = beam.iter().map(|column| column.get(row).cloned().unwrap_or_else(|| "-".to_owned()));
+        let columns: String =
+            [of(1), of(2)].into_iter().chain(beams).map(|cell| format!(" {cell:>16}")).collect();
+        println!("{what:<58}{columns}");
+        row += 1;
+    };
+    for children in [1, 1_000, 10_000] {
+        show(&format!("trap to the new child's answer, {children} children, p50 / p99"), &|workers| {
+            crashes(&engine, workers, children)
+        });
+    }
+    show("one_for_all over 1,000 children", &|workers| groups(&engine, workers, "one_for_all", 1));
+    show("1,000 children killed at once", &|workers| groups(&engine, workers, "one_for_one", 1_000));
+    show(&format!("restart, among the first / last 1,000 of {RESTARTS}"), &|workers| {
+        intensity(&engine, workers)
+    });
+    println!("start and orderly stop; a bystander's call meanwhile");
+    for workers in [1, 2] {
+        println!("  10,000 guests, {workers} workers: {}", start_and_stop(&engine, workers, 10_000));
+        println!(
+            "  100,000 native processes, {workers} workers: {}",
+            start_and_stop_natives(workers, 100_000)
+        );
+    }
+}
+
+fn node(engine: &Engine, workers: usize, strategy: &str, children: usize) -> Node {
+    let text = format!(
+        r#"
+        [application]
+        name = "bench"
+        [components.bench]
+        path = {:?}
+        [supervisor]
+        strategy = "{strategy}"
+        intensity = 1_000_000_000
+        period_s = 100_000
+        [[supervisor.children]]
+        id = "c"
+        count = {children}
+        component = "bench"
+        entry = "restartable"
+        args = "driver"
+        "#,
+        guest_folder("bench"),
+    );
+    let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+    let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
+    let application = application.unwrap_or_else(|error| panic!("{error}"));
+    let mut options = NodeOptions::new(Logger::new(Level::Debug, false, Box::new(std::io::sink())));
+    options.workers = workers;
+    Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// Runs a native process that hears of each start as `driver`.
+fn drive<T, F, B>(runtime: &Runtime, body: F) -> T
+where
+    T: Send + 'static,
+    F: FnOnce(Context) -> B + Send + 'static,
+    B: Future<Output = T> + Send + 'static,
+{
+    let (done, result) = std::sync::mpsc::channel();
+    let options = SpawnOptions { name: Some("driver".to_owned()), ..SpawnOptions::default() };
+    let spawned = runtime.spawn(options, |context| async move {
+        let _ = done.send(body(context).await);
+        ExitReason::Normal
+    });
+    spawned.unwrap_or_else(|error| panic!("{error}"));
+    result.recv().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The children, as they say that they have started.
+async fn started(context: &Context, count: usize) -> Vec<Pid> {
+    let mut pids = Vec::with_capacity(count);
+    while pids.len() < count {
+        if let Some(Received::Message(message)) = context.receive(None).await {
+            pids.push(message.from);
+        }
+    }
+    pids
+}
+
+/// Has a child trap, and waits until its successor has answered a call.
+async fn crash(context: &Context, child: &mut Pid) -> Duration {
+    let start = Instant::now();
+    let crash = context.send(&Destination::Pid(*child), MessageKind::Info, Bytes::from_static(&[0xf6]));
+    crash.await.unwrap_or_else(|error| panic!("{error}"));
+    *child = started(context, 1).await[0];
+    let question = Bytes::from(encode(&Term::Null).unwrap_or_default());
+    let answer = context.call(&Destination::Pid(*child), question, None).await;
+    answer.unwrap_or_else(|error| panic!("{error}"));
+    start.elapsed()
+}
+
+fn microseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted.get(sorted.len() * percent / 100).copied().unwrap_or_default()
+}
+
+fn crashes(engine: &Engine, workers: usize, children: usize) -> String {
+    let node = node(engine, workers, "one_for_one", children);
+    let mut times = drive(node.runtime(), move |context| async move {
+        let mut child = started(&context, children).await[children / 2];
+        let mut times = Vec::with_capacity(CRASHES);
+        for _ in 0..CRASHES {
+            times.push(crash(&context, &mut child).await);
+        }
+        times
+    });
+    times.sort();
+    format!("{:.0} / {:.0} µs", microseconds(percentile(&times, 50)), microseconds(percentile(&times, 99)))
+}
+
+/// Kills so many of 1,000 children at once, and waits until all have been started again.
+fn groups(engine: &Engine, workers: usize, strategy: &'static str, killed: usize) -> String {
+    const CHILDREN: usize = 1_000;
+    let node = node(engine, workers, strategy, CHILDREN);
+    let mut times = drive(node.runtime(), move |context| async move {
+        let mut pids = started(&context, CHILDREN).await;
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            for pid in &pids[..killed] {
+                context.exit_process(*pid, ExitReason::Kill);
+            }
+            pids = started(&context, CHILDREN).await;
+            times.push(start.elapsed());
+        }
+        times
+    });
+    times.sort();
+    format!("{:.1} ms", percentile(&times, 50).as_secs_f64() * 1e3)
+}
+
+fn intensity(engine: &Engine, workers: usize) -> String {
+    let node = node(engine, workers, "one_for_one", 1);
+    let times = drive(node.runtime(), move |context| async move {
+        let mut child = started(&context, 1).await[0];
+        let mut times = Vec::with_capacity(RESTARTS);
+        for _ in 0..RESTARTS {
+            times.push(crash(&context, &mut child).await);
+        }
+        times
+    });
+    let median = |times: &[Duration]| {
+        let mut times = times.to_vec();
+        times.sort();
+        microseconds(percentile(&times, 50))
+    };
+    format!("{:.0} / {:.0} µs", median(&times[..1_000]), median(&times[RESTARTS - 1_000..]))
+}
+
+/// Calls that a bystander makes all the time, and how long they took.
+struct Bystander {
+    stop: Arc<AtomicBool>,
+    times: std::sync::mpsc::Receiver<Vec<Duration>>,
+}
+
+impl Bystander {
+    fn start(runtime: &Runtime) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (done, times) = std::sync::mpsc::channel();
+        let echo = runtime.spawn(SpawnOptions::default(), |context| async move {
+            loop {
+                if let Some(Received::Message(message)) = context.receive(None).await
+                    && let MessageKind::Call(from) = message.kind
+                {
+                    let _ = context.reply(from, message.payload);
+                }
+            }
+        });
+        let echo = Destination::Pid(echo.unwrap_or_else(|error| panic!("{error}")));
+        let stopping = stop.clone();
+        let caller = runtime.spawn(SpawnOptions::default(), move |context| async move {
+            let mut times = Vec::new();
+            while !stopping.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                let _ = context.call(&echo, Bytes::new(), None).await;
+                times.push(start.elapsed());
+                context.receive(Some(Duration::from_millis(1))).await;
+            }
+            let _ = done.send(times);
+            ExitReason::Normal
+        });
+        caller.unwrap_or_else(|error| panic!("{error}"));
+        Self { stop, times }
+    }
+
+    fn finish(self) -> String {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut times = self.times.recv().unwrap_or_default();
+        times.sort();
+        let (p50, p99) = (percentile(&times, 50), percentile(&times, 99));
+        let most = times.last().copied().unwrap_or_default();
+        format!(
+            "p50 {:.0} µs, p99 {:.0} µs, max {:.1} ms",
+            microseconds(p50),
+            microseconds(p99),
+            most.as_secs_f64() * 1e3
+        )
+    }
+}
+
+fn start_and_stop(engine: &Engine, workers: usize, children: usize) -> String {
+    let start = Instant::now();
+    let node = node(engine, workers, "one_for_one", children);
+    let bystander = Bystander::start(node.runtime());
+    drive(node.runtime(), move |context| async move { started(&context, children).await.len() });
+    let started = start.elapsed();
+    let start = Instant::now();
+    node.stop();
+    block_on(node.wait());
+    let stopped = start.elapsed();
+    format!("{:.2} s, {:.2} s; {}", started.as_secs_f64(), stopped.as_secs_f64(), bystander.finish())
+}
+
+/// A native child that waits until it is told to end.
+struct Sleeper;
+
+impl StartChild for Sleeper {
+    fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
+        let options = SpawnOptions { link: true, init_ack: Some(ack), ..SpawnOptions::default() };
+        let (pid, _) = supervisor.spawn(options, |context| async move {
+            context.init_ack(InitAck::Started);
+            loop {
+                context.receive(None).await;
+            }
+        })?;
+        Ok(Started { pid, acknowledges: true })
+    }
+}
+
+fn start_and_stop_natives(workers: usize, children: usize) -> String {
+    let random: Box<dyn RandomSource> = Box::new(SplitMix64::new(1));
+    let runtime = Runtime::new(RuntimeConfig {
+        clock: Arc::new(SystemClock::start()),
+        random,
+        events: Box::new(regrow::observe::Reporter::new(Logger::new(
+            Level::Debug,
+            false,
+            Box::new(std::io::sink()),
+        ))),
+        surroundings: None,
+        workers,
+        max_processes: 1_000_000,
+    });
+    let sleeper: Arc<dyn StartChild> = Arc::new(Sleeper);
+    let backoff = regrow_otp::supervisor::Backoff::constant(Duration::from_millis(100));
+    let specs = (0..children).map(|n| ChildSpec::worker(n.to_string(), sleeper.clone()).backoff(backoff));
+    let spec = SupervisorSpec::new("bench", None, SupFlags::default(), specs.collect());
+    let spec = spec.unwrap_or_else(|errors| panic!("{errors:?}"));
+    let threads = runtime.start_workers().unwrap_or_else(|error| panic!("{error}"));
+    let bystander = Bystander::start(&runtime);
+    let start = Instant::now();
+    let root = spec.start_root(&runtime).unwrap_or_else(|error| panic!("{error}"));
+    let ask = move |context: Context| async move {
+        let root = Destination::Pid(root);
+        let counts = regrow_otp::supervisor::count_children(&context, &root).await;
+        let counts = counts.unwrap_or_default();
+        assert_eq!(counts.active, children as u64);
+    };
+    drive(&runtime, ask);
+    let started = start.elapsed();
+    let start = Instant::now();
+    runtime.exit(root, ExitReason::Shutdown);
+    drive(&runtime, move |context| async move { context.await_down(root).await });
+    let stopped = start.elapsed();
+    let text =
+        format!("{:.2} s, {:.2} s; {}", started.as_secs_f64(), stopped.as_secs_f64(), bystander.finish());
+    drop(threads);
+    text
+}
+
+/// What the BEAM needs, a cell a row; nothing where there is none.
+fn beam(schedulers: usize) -> Option<Vec<String>> {
+    let folder = tempfile::tempdir().ok()?;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/beam/supervision_bench.erl");
+    let compiled = Command::new("erlc").arg("-o").arg(folder.path()).arg(source).status().ok()?;
+    if !compiled.success() {
+        return None;
+    }
+    let mut erl = Command::new("erl");
+    erl.args(["+S", &schedulers.to_string(), "+P", "1000000", "-noshell", "-pa"]).arg(folder.path());
+    erl.args(["-run", "supervision_bench", "main"]);
+    erl.args([CRASHES, ROUNDS, RESTARTS].map(|number| number.to_string()));
+    let output = erl.output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then(|| text.lines().map(|line| line.replace("us", "µs")).collect())
+}
