@@ -123,7 +123,8 @@ async fn started(context: &Context, count: usize) -> Vec<Pid> {
 /// Has a child trap, and waits until its successor has answered a call.
 async fn crash(context: &Context, child: &mut Pid) -> Duration {
     let start = Instant::now();
-    let crash = context.send(&Destination::Pid(*child), MessageKind::Info, Bytes::from_static(&[0xf6]));
+    let old = Destination::Pid(*child);
+    let crash = context.send(&old, MessageKind::Info, Bytes::from_static(&[0xf6]));
     crash.await.unwrap_or_else(|error| panic!("{error}"));
     *child = started(context, 1).await[0];
     let question = Bytes::from(encode(&Term::Null).unwrap_or_default());
