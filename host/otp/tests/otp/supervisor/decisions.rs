@@ -112,7 +112,7 @@ fn s41_what_a_child_that_was_told_to_stop_may_end_with() {
     }
 }
 
-/// Every kind of nonsense that can be said, with the words that a person gets.
+/// Every kind of nonsense that can be said, with the words that a person gets (rules S2, S4 to S8).
 #[test]
 fn s2_s4_to_s8_each_nonsense_has_its_words() {
     let trace = Trace::default();
@@ -196,4 +196,19 @@ fn s2_s4_to_s8_each_nonsense_has_its_words() {
     assert_eq!(none.err().unwrap()[0].to_string(), "a PartitionSupervisor needs at least one partition");
     let dynamic = SupervisorSpec::dynamic("app", None, 1, Duration::ZERO, None, vec![]);
     assert!(matches!(dynamic.err().unwrap()[..], [SpecError::InvalidPeriod(_)]));
+}
+
+#[test]
+fn s1_s3_the_defaults_are_otps() {
+    let flags = SupFlags::default();
+    assert_eq!((flags.strategy, flags.intensity), (Strategy::OneForOne, 1));
+    assert_eq!((flags.period, flags.auto_shutdown), (Duration::from_secs(5), AutoShutdown::Never));
+    let start = || scripted(&Trace::default(), "a", &[Script::Run]);
+    let (worker, supervisor) = (ChildSpec::worker("a", start()), ChildSpec::supervisor("a", start()));
+    for spec in [&worker, &supervisor] {
+        assert_eq!((spec.restart, spec.significant), (Restart::Permanent, false));
+        assert_eq!((spec.backoff, spec.over_intensity), (None, OverIntensity::GiveUp), "beyond OTP: off");
+    }
+    assert_eq!(worker.shutdown, Shutdown::Timeout(Duration::from_secs(5)));
+    assert_eq!(supervisor.shutdown, Shutdown::Infinity);
 }

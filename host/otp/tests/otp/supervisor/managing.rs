@@ -302,3 +302,26 @@ fn s60_flags_and_specifications_are_swapped_under_running_children() {
         assert_eq!(tree.ended()[tree.ended().len() - 3..], ["b", "c", "supervisor"]);
     });
 }
+
+#[test]
+fn s18_nothing_is_kept_of_a_temporary_child_however_it_ends() {
+    for_seeds(|seed| {
+        for reason in [ExitReason::Normal, ExitReason::Shutdown, oops(), ExitReason::Kill] {
+            let mut tree = Tree::start(seed, SupFlags::default(), |_| vec![]);
+            let start = scripted(&tree.trace, "a", &[Script::Run]);
+            let spec = ChildSpec::worker("a", start.clone()).restart(Restart::Temporary);
+            tree.start_child(spec).unwrap();
+            let root = tree.root;
+            // `normal` only ends it if it says so itself.
+            if reason == ExitReason::Normal {
+                let a = tree.pid("a").unwrap();
+                tree.ask(move |context, _| async move { crate::support::send(&context, a, "normal") });
+            } else {
+                tree.end("a", reason);
+            }
+            assert_eq!(tree.which(), [] as [&str; 0]);
+            assert_eq!(Arc::strong_count(&start), 1, "nor its arguments");
+            assert!(tree.simulator.runtime().is_alive(root));
+        }
+    });
+}

@@ -116,3 +116,71 @@ proptest! {
         prop_assert_eq!(tree.simulator.runtime().process_count(), 7);
     }
 }
+
+#[test]
+fn s25_children_that_were_added_are_lost_when_their_supervisor_is_restarted() {
+    for_seeds(|seed| {
+        let mut tree = Tree::start(seed, flags(Strategy::OneForOne, 5), |trace| {
+            let worker = ChildSpec::worker("w", scripted(trace, "w", &[Script::Run]));
+            let inner =
+                SupervisorSpec::new("app/i", Some("i".into()), flags(Strategy::OneForOne, 5), vec![worker]);
+            vec![ChildSpec::supervisor("i", Arc::new(inner.unwrap()))]
+        });
+        let added = ChildSpec::worker("added", scripted(&tree.trace, "added", &[Script::Run]));
+        let started = tree
+            .ask(|context, _| async move { supervisors::start_child(&context, &"i".into(), added).await });
+        assert!(started.is_ok());
+        tree.end("i", ExitReason::Kill);
+        assert!(tree.pid("w").is_some());
+        assert_eq!(tree.pid("added"), None);
+    });
+}
+
+/// Between the attempts of a restart that always fails, requests and the parent's order are served.
+#[test]
+fn s33_a_restart_that_fails_for_ever_does_not_make_a_supervisor_deaf() {
+    for_seeds(|seed| {
+        let mut tree = Tree::start(seed, flags(Strategy::RestForOne, u32::MAX), |trace| {
+            let failing = scripted(trace, "b", &[Script::Run, Script::Fail]);
+            vec![
+                ChildSpec::worker("a", scripted(trace, "a", &[Script::Run])),
+                ChildSpec::worker("b", failing),
+            ]
+        });
+        let b = tree.pid("b").unwrap();
+        tree.simulator.runtime().exit(b, oops());
+        let steps = |tree: &mut Tree| {
+            for _ in 0..500 {
+                tree.simulator.step();
+            }
+        };
+        steps(&mut tree);
+        assert!(tree.history().len() > 10, "it goes on trying");
+        let counts = tree
+            .begin_to_ask(|context, root| async move { supervisors::count_children(&context, &root).await });
+        steps(&mut tree);
+        assert_eq!(counts.lock().unwrap().take().unwrap().unwrap().active, 1);
+        tree.simulator.runtime().exit(tree.root, ExitReason::Shutdown);
+        steps(&mut tree);
+        assert_eq!(tree.root_reason(), Some(ExitReason::Shutdown));
+    });
+}
+
+#[test]
+fn s50_the_shutdown_of_a_significant_supervisor_goes_on_to_its_parent() {
+    for_seeds(|seed| {
+        for significant in [true, false] {
+            let auto = SupFlags { auto_shutdown: AutoShutdown::AnySignificant, ..SupFlags::default() };
+            let mut tree = Tree::start(seed, auto.clone(), |trace| {
+                let worker = ChildSpec::worker("w", scripted(trace, "w", &[Script::Run]));
+                let worker = worker.restart(Restart::Transient).significant();
+                let inner = SupervisorSpec::new("app/i", Some("i".into()), auto, vec![worker]).unwrap();
+                let inner = ChildSpec::supervisor("i", Arc::new(inner)).restart(Restart::Transient);
+                vec![if significant { inner.significant() } else { inner }]
+            });
+            tree.end("w", ExitReason::Shutdown);
+            assert_eq!(tree.pid("i"), None);
+            assert_eq!(tree.is_alive(), !significant);
+        }
+    });
+}
