@@ -4,6 +4,7 @@ mod application;
 mod deployment;
 mod difference;
 mod operator;
+mod rows;
 mod running;
 mod settings;
 mod steering;

@@ -4,6 +4,7 @@ mod manifests;
 mod readme;
 mod running;
 mod steering;
+mod supervisor_manifests;
 mod toolchain;
 
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! A manifest broken in many ways: each error has its text and its place, and all of them come at once.
 
-use regrow::manifest::{ChildStart, Manifest, ManifestError, Source};
+use regrow::manifest::{Manifest, ManifestError, Source};
 
 use crate::{regrow, stderr};
 
-const GOOD: &str = r#"
+pub(crate) const GOOD: &str = r#"
 [application]
 name = "app"
 
@@ -26,7 +26,7 @@ fn errors(from: &str, to: &str) -> Vec<String> {
     parse(&GOOD.replacen(from, to, 1))
 }
 
-fn parse(text: &str) -> Vec<String> {
+pub(crate) fn parse(text: &str) -> Vec<String> {
     let source = Source { path: "regrow.toml".into(), text: text.to_owned() };
     let Err(ManifestError::Invalid { source, errors, .. }) = Manifest::parse(source) else {
         return Vec::new();
@@ -180,7 +180,7 @@ fn each_error_has_its_place_and_its_text() {
     check(cases);
 }
 
-fn check(cases: &[(&str, &str, &str)]) {
+pub(crate) fn check(cases: &[(&str, &str, &str)]) {
     let mut wrong = Vec::new();
     for (from, to, expected) in cases {
         let errors = errors(from, to);
@@ -189,132 +189,6 @@ fn check(cases: &[(&str, &str, &str)]) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn what_makes_no_sense_in_a_supervisor_is_said_where_it_stands() {
-    let (strategy, entry, grants) =
-        ("strategy = \"one_for_one\"", "entry = \"main\"", "path = \"worker.wasm\"");
-    check(&[
-        (
-            strategy,
-            "max_children = 5",
-            "9:16: `max_children` has no meaning here (it belongs to `strategy = \"dynamic\"` and `\"simple_one_for_one\"`)",
-        ),
-        (
-            strategy,
-            "extra_args = [1]",
-            "9:14: `extra_args` has no meaning here (it belongs to `strategy = \"dynamic\"`)",
-        ),
-        (
-            strategy,
-            "strategy = \"dynamic\"",
-            "11:1: a dynamic supervisor has no children in the manifest (they are started while it runs)",
-        ),
-        (
-            strategy,
-            "strategy = \"dynamic\"\npartitions = 2",
-            "10:14: `partitions` has no meaning here (it belongs to `strategy = \"one_for_one\"`)",
-        ),
-        (
-            strategy,
-            "strategy = \"simple_one_for_one\"\nauto_shutdown = \"any_significant\"",
-            "10:17: `auto_shutdown` has no meaning here (it belongs to static children)",
-        ),
-        (
-            strategy,
-            "partitions = 2",
-            "8:1: `name` is missing (this needs `name`: partitions are found by the name of their supervisor)",
-        ),
-        (
-            strategy,
-            "name = \"p\"\npartitions = 0",
-            "10:14: `partitions` is out of range (expected a whole number from 1 to 18446744073709551615)",
-        ),
-        (
-            strategy,
-            "name = \"p\"\npartitions = 999999",
-            "10:14: `partitions` is out of range (expected \"cores\" or a whole number from 1 to 100000)",
-        ),
-        (
-            entry,
-            "entry = \"main\"\nover_intensity = \"stop\"",
-            "15:18: `over_intensity` can't be \"stop\" (expected one of: give_up, park)",
-        ),
-        (
-            entry,
-            "entry = \"main\"\nbackoff = { initial_ms = 5 }",
-            "15:11: `max_ms` is missing (this needs `max_ms`: the longest wait)",
-        ),
-        (
-            entry,
-            "entry = \"main\"\nbackoff = { initial_ms = 5, max_ms = 1 }",
-            "15:11: this back-off makes no sense (the longest wait of a back-off is shorter than the first)",
-        ),
-        (
-            entry,
-            "entry = \"main\"\nbackoff = { initial_ms = 5, max_ms = 9, jitter = 2.5 }",
-            "15:11: this back-off makes no sense (the jitter of a back-off is from 0 to 1)",
-        ),
-        (
-            entry,
-            "entry = \"main\"\nbackoff_ms = 5\nbackoff = { initial_ms = 5, max_ms = 9 }",
-            "16:11: `backoff` and `backoff_ms` exclude each other (leave one of them out)",
-        ),
-        (
-            entry,
-            "entry = \"main\"\nbackoff_ms = 0",
-            "15:14: `backoff_ms` is out of range (expected a whole number from 1 to 18446744073709551615)",
-        ),
-        (
-            "id = \"a\"",
-            "id = \"a/b\"",
-            "12:6: this is no id for a child (expected at most 255 bytes without control characters and slashes)",
-        ),
-        (
-            grants,
-            "path = \"w.wasm\"\ngrants.supervise = [\"nobody\"]",
-            "7:21: no supervisor has the name \"nobody\" (named here)",
-        ),
-        (
-            grants,
-            "path = \"w.wasm\"\ngrants.start_children = [\"other.x\"]",
-            "7:26: there is no component \"other\" (not among [components])",
-        ),
-        (entry, "entry = \"${ENTRY}\"", "14:9: the environment has no variable \"ENTRY\" (used here)"),
-        (entry, "entry = \"${ENTRY\"", "14:9: `${` has no `}` (the name of a variable ends with it)"),
-    ]);
-    let one_for_all = GOOD
-        .replace("one_for_one", "one_for_all")
-        .replace(entry, "entry = \"main\"\nover_intensity = \"park\"");
-    assert_eq!(parse(&one_for_all), ["12:6: \"a\" can't be parked (its siblings are restarted with it)"]);
-    let simple = GOOD.replace("one_for_one", "simple_one_for_one");
-    assert_eq!(parse(&simple), [""; 0]);
-    let named = simple.replace(entry, "entry = \"main\"\nname = \"x\"");
-    assert_eq!(parse(&named), ["12:6: a template has no name (all its children would have it)"]);
-}
-
-#[test]
-fn variables_of_the_environment_stand_for_text_and_for_numbers() {
-    let text = GOOD
-        .replace(
-            "\"main\"",
-            "\"${ENTRY}-$${x}\"\ncount = \"${COUNT:-3}\"\nargs = [\"${EMPTY:-default}\", \"${EMPTY}\"]",
-        )
-        .replace("strategy", "intensity = \"${INTENSITY}\"\nstrategy");
-    let environment = |name: &str| match name {
-        "ENTRY" => Some("main".to_owned()),
-        "EMPTY" => Some(String::new()),
-        "INTENSITY" => Some("7".to_owned()),
-        _ => None,
-    };
-    let source = Source { path: "regrow.toml".into(), text };
-    let manifest = Manifest::parse_with(source, &environment).unwrap();
-    assert_eq!(manifest.supervisor.flags.intensity, 7);
-    assert_eq!(manifest.supervisor.children.len(), 3);
-    let ChildStart::Worker { entry, args, .. } = &manifest.supervisor.children[2].start else { panic!() };
-    assert_eq!(entry.value, "main-${x}");
-    assert_eq!(args.to_string(), "[\"default\", \"\"]");
 }
 
 #[test]
