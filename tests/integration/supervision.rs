@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use regrow::node::Outcome;
+use regrow_otp::supervisor;
 use regrow_otp::{ExitReason, Pid};
+use regrow_term::Term;
 use regrow_tests::TestNode;
 
 fn tree(flags: &str) -> TestNode {
@@ -176,4 +178,89 @@ fn events_tell_every_restart() {
     let log = node.log();
     assert!(log.contains("app/inner: leaf-2 started again"), "{log}");
     assert!(!log.contains("first started again"), "{log}");
+}
+
+/// Rules PS1 to PS3, DS1 and S62, from a manifest.
+#[test]
+fn partitions_templates_and_dynamic_children_come_from_the_manifest() {
+    let node = TestNode::start(
+        r#"
+        [supervisor]
+        [[supervisor.children]]
+        id = "parts"
+        [supervisor.children.supervisor]
+        name = "parts"
+        partitions = 3
+        [[supervisor.children.supervisor.children]]
+        id = "part"
+        component = "behaviour"
+        entry = "helper-twice"
+        name = "part"
+        args = ["own"]
+        [[supervisor.children]]
+        id = "templates"
+        [supervisor.children.supervisor]
+        name = "templates"
+        strategy = "simple_one_for_one"
+        max_children = 1
+        [[supervisor.children.supervisor.children]]
+        id = "template"
+        component = "behaviour"
+        entry = "helper-twice"
+        args = ["own"]
+        [[supervisor.children]]
+        id = "end"
+        component = "hostile"
+        entry = "victim"
+        name = "end"
+        "#,
+    );
+    node.await_name("end");
+    let asked = |pid: Pid| {
+        let answer = node.run(move |context| async move {
+            let nothing = Bytes::from(regrow_term::encode(&Term::Null).unwrap());
+            context.call(&pid.into(), nothing, Some(Duration::from_secs(60))).await.unwrap()
+        });
+        regrow_term::decode::<Term>(&answer).unwrap().to_string()
+    };
+    let runtime = node.node().runtime();
+    let of = |key: i64| runtime.partition("parts", &Term::from(key)).unwrap().unwrap();
+    assert_eq!(asked(of(5)), r#"["own", 2]"#);
+    assert_eq!(runtime.whereis("part-2"), Some(of(2)));
+    let start = || {
+        node.run(|context| async move {
+            let arguments = vec![Term::from("more")];
+            supervisor::start_from_template(&context, &"templates".into(), arguments).await
+        })
+    };
+    let Ok(supervisor::StartedChild::Running { pid, .. }) = start() else { panic!("it starts") };
+    assert_eq!(asked(pid), r#"["own", "more"]"#);
+    assert_eq!(start(), Err(supervisor::ManagementError::MaxChildren(1)));
+}
+
+#[test]
+fn a_crash_loop_waits_and_the_log_says_how_long() {
+    let node = TestNode::start(
+        r#"
+        [supervisor]
+        intensity = 100
+        [[supervisor.children]]
+        id = "first"
+        component = "hostile"
+        entry = "victim"
+        name = "first"
+        backoff = { initial_ms = 20, max_ms = 40, reset_after_ms = 1_000_000 }
+        "#,
+    );
+    let mut pid = node.await_name("first");
+    for _ in 0..3 {
+        let old = kill(&node, "first");
+        assert_eq!(old, pid);
+        pid = node.await_successor("first", old);
+    }
+    let log = node.log();
+    for said in ["(restart 1) in 20 ms", "(restart 2) in 40 ms", "(restart 3) in 40 ms"] {
+        assert!(log.contains(said), "{said} is not in\n{log}");
+    }
+    assert!(answers(&node, "first"));
 }
