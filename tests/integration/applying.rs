@@ -284,3 +284,22 @@ fn children_change_places_without_a_restart() {
     let log = tree.node.log();
     assert!(!log.contains("ERROR"), "{log}");
 }
+
+#[test]
+fn a_temporary_child_that_has_ended_is_not_started_again() {
+    let mut tree = Edited::start();
+    let more = "[[supervisor.children]]\nid = \"once\"\ncomponent = \"behaviour\"\nentry = \"helper-end\"\nargs = \"Return\"\nname = \"once\"\nrestart = \"temporary\"\n";
+    tree.text.push_str(more);
+    tree.edit("intensity = 3", "intensity = 3");
+    assert_eq!(tree.apply(), ["+ app/once"]);
+    let once = tree.pid("once").unwrap();
+    tree.give("once");
+    tree.node.await_down(once);
+    // Its supervisor is the last to hear of it.
+    let steering = tree.node.node().steering().clone();
+    while block_on(steering.children("app")).unwrap().iter().any(|child| child.id == "once") {}
+    assert_eq!(tree.plan(), [""; 0]);
+    tree.edit("args = \"Return\"", "args = \"Error\"");
+    assert_eq!(tree.apply(), ["-/+ app/once"]);
+    assert_eq!(tree.pid("once"), None, "it has done its work");
+}

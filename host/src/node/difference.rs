@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use regrow_otp::Pid;
-use regrow_otp::supervisor::{ChildInfo, ChildState};
+use regrow_otp::supervisor::{ChildInfo, ChildState, Restart};
 
 use crate::control::{Change, ChangeKind};
 use crate::engine::Contents;
@@ -131,8 +131,12 @@ impl Comparison<'_> {
     fn supervisor(&mut self, path: &str, old: &Supervisor, new: &Supervisor) -> Option<SupervisorPlan> {
         let live = self.live.get(path)?;
         let mut details = Setting::differences(&supervisor_settings(old), &supervisor_settings(new));
-        let is_there =
-            |child: &&Child| old.kind != SupervisorKind::Static || live.child(&child.id.value).is_some();
+        // A child that was deleted by hand is not there any more; a temporary one that is not has done its work.
+        let is_there = |child: &&Child| {
+            old.kind != SupervisorKind::Static
+                || child.restart == Restart::Temporary
+                || live.child(&child.id.value).is_some()
+        };
         let old_children: Vec<&Child> = old.children.iter().filter(is_there).collect();
         details.extend(order(&old_children, &new.children));
         if !details.is_empty() {
@@ -184,7 +188,7 @@ impl Comparison<'_> {
         if replaced {
             self.note(ChangeKind::Replace, &path, lines);
             // One that has done its work, or was stopped, is not started because of a change.
-            let rests = live.child(id).is_some_and(|child| child.state == ChildState::Stopped);
+            let rests = live.child(id).is_none_or(|child| child.state == ChildState::Stopped);
             if !rests {
                 plan.stop_first.push(id.clone());
                 plan.moves.push(Move::Start { id: id.clone(), new: false });
