@@ -56,7 +56,7 @@ pub enum ChildState {
     Stopped,
     /// It will be restarted, after this time.
     Restarting(Duration),
-    /// It was restarted too often, and waits for [`SupervisorRef::restart_child`].
+    /// It was restarted too often, and waits for [`SupervisorRef::restart_child`](super::SupervisorRef::restart_child).
     Parked,
 }
 

@@ -93,8 +93,9 @@ impl Supervisor {
         Self::of(Children::Dynamic(Vec::new()), 3)
     }
 
-    /// A supervisor with one child for each of so many partitions (Elixir's `PartitionSupervisor`). [`partition`] finds
-    /// the child for a key. A child gets the number of its partition behind its arguments.
+    /// A supervisor with one child for each of so many partitions (Elixir's `PartitionSupervisor`).
+    /// [`partition`](super::partition) finds the child for a key. A child gets the number of its partition behind its
+    /// arguments.
     pub fn partitioned(name: impl Into<String>, partitions: u32, child: ChildSpec) -> Self {
         Self::of(Children::Partitions(partitions, child), 3).named(name)
     }

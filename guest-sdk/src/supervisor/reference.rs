@@ -98,8 +98,8 @@ impl SupervisorRef {
     }
 }
 
-/// The child that a key belongs to, of the supervisor that [`Supervisor::partitioned`] has started under that name: an
-/// integer is taken modulo the number of partitions, anything else is hashed.
+/// The child that a key belongs to, of the supervisor that [`Supervisor::partitioned`](super::Supervisor::partitioned)
+/// has started under that name: an integer is taken modulo the number of partitions, anything else is hashed.
 ///
 /// # Errors
 /// [`SupervisorError::NoProc`] (also while that child is being restarted), [`SupervisorError::NoPartitions`]
