@@ -122,6 +122,26 @@ pub enum LimitKind {
     Monitors,
     /// Running timers of a process.
     Timers,
+    /// Reductions of a process in its life.
+    Reductions,
+    /// Live processes that a process has spawned.
+    Children,
+    /// Open files, sockets and other handles of a process.
+    Handles,
+    /// Live processes of a budget.
+    BudgetProcesses,
+    /// Bytes of memory of a budget.
+    BudgetMemory,
+    /// Reductions of a budget.
+    BudgetReductions,
+    /// Messages in the mailboxes of a budget.
+    BudgetMailboxMessages,
+    /// Bytes in the mailboxes of a budget.
+    BudgetMailboxBytes,
+    /// Running timers of a budget.
+    BudgetTimers,
+    /// Handles of a budget.
+    BudgetHandles,
 }
 
 impl LimitKind {
@@ -137,6 +157,16 @@ impl LimitKind {
             Self::Links => "links",
             Self::Monitors => "monitors",
             Self::Timers => "timers",
+            Self::Reductions => "reductions",
+            Self::Children => "children",
+            Self::Handles => "handles",
+            Self::BudgetProcesses => "budget.processes",
+            Self::BudgetMemory => "budget.memory_bytes",
+            Self::BudgetReductions => "budget.reductions",
+            Self::BudgetMailboxMessages => "budget.mailbox_messages",
+            Self::BudgetMailboxBytes => "budget.mailbox_bytes",
+            Self::BudgetTimers => "budget.timers",
+            Self::BudgetHandles => "budget.handles",
         }
     }
 }

@@ -21,6 +21,14 @@ pub struct Limits {
     pub monitors: u64,
     /// Running timers that the process started.
     pub timers: u64,
+    /// Live processes that the process has spawned.
+    pub children: u64,
+    /// Reductions that the process may use in its life.
+    pub reductions: u64,
+    /// Open files, sockets and other handles that the process may have. It is the body that obeys it.
+    pub handles: u64,
+    /// Lines that the process may log in a second. More are dropped and counted.
+    pub log_lines_per_second: u64,
 }
 
 /// What a mailbox without room does with one more message: its owner's choice. Signals (exits, downs, replies, timers)
@@ -72,6 +80,10 @@ impl Default for Limits {
             links: 100_000,
             monitors: 100_000,
             timers: 10_000,
+            children: 100_000,
+            reductions: u64::MAX,
+            handles: 256,
+            log_lines_per_second: 1_000,
         }
     }
 }
@@ -86,6 +98,10 @@ pub(crate) struct LiveLimits {
     links: AtomicU64,
     monitors: AtomicU64,
     timers: AtomicU64,
+    children: AtomicU64,
+    reductions: AtomicU64,
+    handles: AtomicU64,
+    log_lines_per_second: AtomicU64,
 }
 
 impl LiveLimits {
@@ -98,6 +114,10 @@ impl LiveLimits {
             links: limits.links.into(),
             monitors: limits.monitors.into(),
             timers: limits.timers.into(),
+            children: limits.children.into(),
+            reductions: limits.reductions.into(),
+            handles: limits.handles.into(),
+            log_lines_per_second: limits.log_lines_per_second.into(),
         }
     }
 
@@ -111,7 +131,23 @@ impl LiveLimits {
             links: load(&self.links),
             monitors: load(&self.monitors),
             timers: load(&self.timers),
+            children: load(&self.children),
+            reductions: load(&self.reductions),
+            handles: load(&self.handles),
+            log_lines_per_second: load(&self.log_lines_per_second),
         }
+    }
+
+    pub(crate) fn children(&self) -> u64 {
+        self.children.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reductions(&self) -> u64 {
+        self.reductions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn log_lines_per_second(&self) -> u64 {
+        self.log_lines_per_second.load(Ordering::Relaxed)
     }
 
     /// Changes them, but for `message_bytes`.
@@ -122,6 +158,10 @@ impl LiveLimits {
         self.links.store(limits.links, Ordering::Relaxed);
         self.monitors.store(limits.monitors, Ordering::Relaxed);
         self.timers.store(limits.timers, Ordering::Relaxed);
+        self.children.store(limits.children, Ordering::Relaxed);
+        self.reductions.store(limits.reductions, Ordering::Relaxed);
+        self.handles.store(limits.handles, Ordering::Relaxed);
+        self.log_lines_per_second.store(limits.log_lines_per_second, Ordering::Relaxed);
     }
 }
 

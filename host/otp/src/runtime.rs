@@ -16,7 +16,7 @@ use crate::pid::{Pid, Reference};
 use crate::process::{Effects, Patience, Process, PushError, refuse};
 use crate::random::RandomSource;
 use crate::registry::{RegisterError, Registry};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, TurnCost};
 use crate::signal::Signal;
 use crate::supervisor::PartitionTable;
 use crate::sync::Mutex;
@@ -167,9 +167,8 @@ impl Runtime {
         self.inner.scheduler.clear();
     }
 
-    /// Fires the timers that are due.
-    pub(crate) fn fire_timers(&self) {
-        let now = self.now();
+    /// Fires the timers that are due at `now`.
+    pub(crate) fn fire_timers(&self, now: Instant) {
         if !self.inner.timers.is_due(now) {
             return;
         }
@@ -185,8 +184,9 @@ impl Runtime {
         }
     }
 
-    /// Polls a process once: its signals first, then its body, and its end if it has come.
-    pub(crate) fn poll(&self, process: &Arc<Process>) {
+    /// Polls a process once: its signals first, then its body, and its end if it has come. The turn has begun when the
+    /// last one ended, `started`; when this one ended.
+    pub(crate) fn poll(&self, process: &Arc<Process>, started: Instant) -> (Instant, TurnCost) {
         process.schedule.start_poll();
         self.inner.settle(process);
         let mut exiting = process.state.lock().exiting.clone();
@@ -199,14 +199,20 @@ impl Runtime {
                 Poll::Pending => process.state.lock().exiting.clone(),
             };
         }
-        match exiting {
-            Some(reason) => self.inner.finish(process, reason),
-            None => {
-                if process.schedule.end_poll() {
-                    self.inner.scheduler.enqueue(process.clone());
-                }
-            }
+        let ends = exiting.is_some();
+        if let Some(reason) = exiting {
+            self.inner.finish(process, reason);
         }
+        let now = self.now();
+        let cost = TurnCost::of(now.saturating_since(started));
+        let scheduler = &self.inner.scheduler;
+        // One that waits for nothing of the runtime's, and was woken all the same, has only let others run.
+        let preempted = !ends && process.schedule.is_woken() && process.state.lock().waiting.is_none();
+        scheduler.charge(process, cost, preempted);
+        if !ends && process.schedule.end_poll() {
+            scheduler.enqueue(process.clone());
+        }
+        (now, cost)
     }
 
     fn poll_body(&self, process: &Arc<Process>) -> Poll<ExitReason> {

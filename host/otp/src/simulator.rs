@@ -13,6 +13,7 @@ use crate::event::EventSink;
 use crate::pid::Pid;
 use crate::random::{RandomSource, SplitMix64};
 use crate::runtime::{Runtime, RuntimeConfig};
+use crate::scheduler::TurnCost;
 
 /// Drives a runtime in virtual time on the calling thread.
 pub struct Simulator {
@@ -22,6 +23,8 @@ pub struct Simulator {
     polls: u64,
     /// How many turns each worker has had.
     turns: Vec<u32>,
+    /// What each worker's last turn has cost.
+    spent: Vec<TurnCost>,
 }
 
 impl Simulator {
@@ -43,7 +46,8 @@ impl Simulator {
         });
         runtime.inner.scheduler.enter(0);
         let turns = vec![0; runtime.inner.scheduler.workers()];
-        Self { runtime, clock, choices: SplitMix64::new(!seed), polls: 0, turns }
+        let spent = vec![TurnCost::default(); turns.len()];
+        Self { runtime, clock, choices: SplitMix64::new(!seed), polls: 0, turns, spent }
     }
 
     /// The simulated runtime.
@@ -58,21 +62,22 @@ impl Simulator {
 
     /// Polls one process; false if none can run at the present moment.
     pub fn step(&mut self) -> bool {
-        self.runtime.fire_timers();
+        self.runtime.fire_timers(self.clock.now());
         let scheduler = &self.runtime.inner.scheduler;
         let choices = &mut self.choices;
         let mut choose = |len: usize| usize::try_from(choices.next_u64() % len as u64).unwrap_or(0);
+        let mut worker = 0;
         let next = if self.turns.len() == 1 {
             scheduler.next_chosen(choose)
         } else {
-            let worker = choose(self.turns.len());
+            worker = choose(self.turns.len());
             self.turns[worker] = self.turns[worker].wrapping_add(1);
             scheduler.enter(worker);
-            scheduler.next(worker, self.turns[worker])
+            scheduler.next(worker, self.turns[worker], self.spent[worker])
         };
         let Some(process) = next else { return false };
         self.polls += 1;
-        self.runtime.poll(&process);
+        (_, self.spent[worker]) = self.runtime.poll(&process, self.clock.now());
         true
     }
 
@@ -81,7 +86,7 @@ impl Simulator {
         let scheduler = self.runtime.inner.scheduler.clone();
         while let Some(process) = scheduler.next_if_queued(|process| process.pid == pid) {
             self.polls += 1;
-            self.runtime.poll(&process);
+            self.runtime.poll(&process, self.clock.now());
         }
     }
 

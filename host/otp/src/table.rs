@@ -4,12 +4,26 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::pid::Pid;
-use crate::process::{Process, ProcessKind};
+use crate::process::Process;
 
 const SHARDS: usize = 16;
 
 /// Places for processes of the host when there are none for others.
-const NATIVE_RESERVE: u64 = 64;
+const HOST_RESERVE: u64 = 64;
+
+/// One in so many places is kept from what guests spawn: supervisors must still be able to restart their children.
+const TREE_RESERVE: u64 = 20;
+
+/// Who asks for a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Places {
+    /// A guest, for a process that it spawns.
+    Guests,
+    /// A supervisor.
+    Tree,
+    /// The host itself: a full node must still be steered.
+    Host,
+}
 
 #[derive(Default)]
 struct Slot {
@@ -42,18 +56,16 @@ impl ProcessTable {
     }
 
     /// Gives a new process a slot, and through `build` its pid. None if the table is full.
-    ///
-    /// Processes of the host find a few more places: a full node must still be steered.
     pub(crate) fn insert(
         &self,
         nonce: u64,
-        kind: ProcessKind,
+        places: Places,
         build: impl FnOnce(Pid) -> Process,
     ) -> Option<Arc<Process>> {
-        let reserve = if kind == ProcessKind::Native { NATIVE_RESERVE } else { 0 };
-        let admitted = self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, |live| {
-            (live < self.max_processes.saturating_add(reserve)).then_some(live + 1)
-        });
+        let allowed = self.max_processes(places);
+        let admitted = self
+            .live
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |live| (live < allowed).then_some(live + 1));
         admitted.ok()?;
         let shard_index = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let mut shard = self.shards[shard_index].write().unwrap_or_else(PoisonError::into_inner);
@@ -92,8 +104,12 @@ impl ProcessTable {
         self.live.load(Ordering::Acquire)
     }
 
-    pub(crate) fn max_processes(&self) -> u64 {
-        self.max_processes
+    pub(crate) fn max_processes(&self, places: Places) -> u64 {
+        match places {
+            Places::Guests => self.max_processes - self.max_processes / TREE_RESERVE,
+            Places::Tree => self.max_processes,
+            Places::Host => self.max_processes.saturating_add(HOST_RESERVE),
+        }
     }
 
     /// Every live process, in the order of their slots.

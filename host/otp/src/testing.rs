@@ -1,7 +1,9 @@
 //! What tests of processes need: a sink that keeps every event.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::budget::{AccountId, Resource};
 use crate::event::{Event, EventSink};
 use crate::pid::Pid;
 use crate::received::Received;
@@ -54,6 +56,28 @@ pub fn wrong_accounts(runtime: &Runtime) -> Option<String> {
         let all = process.state.lock().mailbox.len() as u64;
         let wrong = charged != there || signals + there.0 != all;
         wrong.then(|| format!("{}: charged {charged:?}, there {there:?} and {signals} of {all}", process.pid))
+    })
+}
+
+/// What is wrong with the budgets of a runtime's processes: what they are charged for is what those processes have.
+pub fn wrong_budgets(runtime: &Runtime) -> Option<String> {
+    let mut expected: HashMap<AccountId, [u64; 3]> = HashMap::new();
+    let mut accounts = HashMap::new();
+    for process in runtime.inner.table.all() {
+        runtime.inner.settle(&process);
+        let (messages, bytes) = process.inbox.lock().charged();
+        for account in process.account.iter().flat_map(|account| account.chain()) {
+            let sums = expected.entry(account.id).or_default();
+            [1, messages, bytes].iter().zip(sums).for_each(|(more, sum)| *sum += more);
+            accounts.entry(account.id).or_insert_with(|| account.usage());
+        }
+    }
+    accounts.into_iter().find_map(|(id, usage)| {
+        let used =
+            |resource| usage.resources.iter().find(|of| of.resource == resource).map_or(0, |of| of.used);
+        let charged = [Resource::Processes, Resource::MailboxMessages, Resource::MailboxBytes].map(used);
+        (charged != expected[&id])
+            .then(|| format!("{}: charged {charged:?}, there {:?}", usage.path, expected[&id]))
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use crate::budget::Charge;
 use crate::clock::Instant;
 use crate::limits::Limits;
 use crate::pid::{Destination, Pid, Reference};
@@ -13,7 +14,7 @@ use crate::received::Message;
 use crate::sync::Mutex;
 
 /// A timer that delivers a message.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Timer {
     pub(crate) destination: Destination,
     pub(crate) load: Load,
@@ -21,6 +22,9 @@ pub(crate) struct Timer {
     pub(crate) creator: Pid,
     /// Who is charged when the creator has ended: the component that it ran.
     pub(crate) orphan_of: Option<Component>,
+    /// The place that it takes in its creator's budget.
+    #[expect(dead_code, reason = "it counts until it is dropped")]
+    pub(crate) charge: Option<Charge>,
 }
 
 /// The component of a guest; none for native processes.

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use crate::runtime::Runtime;
+use crate::scheduler::TurnCost;
 
 /// The worker threads of a runtime. Dropping them waits for the threads and ends every process that is left,
 /// without signals between them.
@@ -47,17 +48,25 @@ fn work(runtime: &Runtime, index: usize) {
         Some(next.saturating_since(runtime.now()))
     };
     let mut polls: u32 = 0;
+    // A turn begins when the one before it ended: the clock is read once a turn.
+    let mut now = runtime.now();
+    let mut spent = TurnCost::default();
     while !scheduler.is_stopping() {
         polls = polls.wrapping_add(1);
         // A fault outside a process's own body (in an event sink, say) must not take the worker along.
         let step = catch_unwind(AssertUnwindSafe(|| {
-            runtime.fire_timers();
-            match scheduler.next(index, polls) {
-                Some(process) => runtime.poll(&process),
-                None => scheduler.park(until_next_timer),
+            runtime.fire_timers(now);
+            match scheduler.next(index, polls, spent) {
+                Some(process) => runtime.poll(&process, now),
+                None => {
+                    scheduler.park(until_next_timer);
+                    (runtime.now(), TurnCost::default())
+                }
             }
         }));
-        if step.is_err() {
+        if let Ok(turn) = step {
+            (now, spent) = turn;
+        } else {
             eprintln!("regrow: a worker thread survived a panic in the host; please report it");
         }
     }

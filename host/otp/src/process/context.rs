@@ -1,10 +1,13 @@
 //! What a running process can do: the functions of Erlang's `erlang` module that concern `self()`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::exit_reason::ExitReason;
+use crate::budget::Resource;
+use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
+use crate::limits::check;
 use crate::pid::{Pid, Reference};
 use crate::process::{Identity, Meter, Process};
 use crate::received::{InitAck, Received, SystemKind, SystemMessage};
@@ -46,6 +49,49 @@ impl Context {
     /// What this process may use now.
     pub fn limits(&self) -> crate::limits::Limits {
         self.process.limits.get()
+    }
+
+    /// Charges this process with reductions that it has used.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`], if these were more than it or a budget around it may use: it should end.
+    pub fn charge_reductions(&self, reductions: u64) -> Result<(), LimitExceeded> {
+        let used = self.process.meter.reductions.fetch_add(reductions, Ordering::Relaxed);
+        let used = used.saturating_add(reductions);
+        if let Some(account) = &self.process.account {
+            account.charge_used(Resource::Reductions, reductions)?;
+        }
+        check(LimitKind::Reductions, self.process.limits.reductions(), used)
+    }
+
+    /// Corrects what was charged for reductions, when it is known exactly.
+    pub fn settle_reductions(&self, used: u64) {
+        let charged = self.process.meter.reductions.swap(used, Ordering::Relaxed);
+        if let Some(account) = &self.process.account {
+            let _it_has_ended = account.charge_used(Resource::Reductions, used.saturating_sub(charged));
+        }
+    }
+
+    /// Charges the budgets around this process with `amount` of a resource, until [`Context::release`].
+    ///
+    /// # Errors
+    /// [`LimitExceeded`], if one of them has not so much left.
+    pub fn charge(&self, resource: Resource, amount: u64) -> Result<(), LimitExceeded> {
+        self.process.account.as_ref().map_or(Ok(()), |account| account.charge(resource, amount))
+    }
+
+    /// Gives back what was charged.
+    pub fn release(&self, resource: Resource, amount: u64) {
+        if let Some(account) = &self.process.account {
+            account.release(resource, amount);
+        }
+    }
+
+    /// Whether this process may log another line in this second; if so, it counts.
+    pub fn may_log(&self) -> bool {
+        let now = u64::try_from(self.runtime.now().since_start().as_nanos()).unwrap_or(u64::MAX);
+        self.process.log_lines.take(self.process.limits.log_lines_per_second(), now)
+            && self.process.account.as_ref().is_none_or(|account| account.may_log(now))
     }
 
     /// The counters that this process's body keeps up to date.

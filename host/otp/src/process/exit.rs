@@ -1,6 +1,7 @@
 //! The end of a process, in the order that others may rely on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::event::{Event, Exited};
 use crate::exit_reason::ExitReason;
@@ -18,6 +19,9 @@ impl Inner {
         let _in_order = process.outgoing.lock();
         let (not_applied, waiters) = process.inbox.lock().close();
         let name = self.registry.release(process.pid);
+        if let Some(parent) = process.identity.parent.and_then(|parent| self.table.get(parent)) {
+            parent.children.fetch_sub(1, Ordering::AcqRel);
+        }
         self.table.remove(process.pid);
         self.timers.orphan(process.pid, &process.identity.component);
         for timer in self.timers.cancel_all_to(process.pid) {
@@ -36,7 +40,7 @@ impl Inner {
             last_received: state.last_received,
             messages_left: state.mailbox.len(),
             work: state.work(),
-            reductions: process.meter.reductions.load(std::sync::atomic::Ordering::Relaxed),
+            reductions: process.meter.reductions.load(Ordering::Relaxed),
         };
         let mut effects: Effects = state.farewell(&reason);
         for signal in not_applied {

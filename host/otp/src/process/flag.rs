@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::budget::{Account, Budget, BudgetUse};
 use crate::exit_reason::LimitKind;
 use crate::limits::{Limits, WhenFull, check};
 use crate::pid::Pid;
@@ -22,6 +23,22 @@ pub enum Flag {
 }
 
 impl Runtime {
+    /// Gives the budget that begins with a live process other limits. What is over a tighter one stays. Nothing happens if
+    /// none begins with it.
+    pub fn change_budget(&self, pid: Pid, budget: &Budget) {
+        let Some(process) = self.inner.table.get(pid).filter(|process| process.owns_account) else { return };
+        if let Some(account) = &process.account {
+            account.set(budget);
+        }
+    }
+
+    /// The budgets that a live process belongs to, innermost first.
+    pub fn budgets(&self, pid: Pid) -> Vec<BudgetUse> {
+        let process = self.inner.table.get(pid);
+        let account = process.as_ref().and_then(|process| process.account.as_ref());
+        account.map(|account| account.chain().map(Account::usage).collect()).unwrap_or_default()
+    }
+
     /// Gives a live process other limits. What is over a tighter one stays; there is only no more of it. How large a
     /// message it may send does not change. A bound that the process has tightened itself stays as tight.
     pub fn change_limits(&self, pid: Pid, limits: &Limits) {

@@ -1,7 +1,9 @@
 //! The inbox: where signals wait until their receiver's next poll, and where the mailbox's bounds are kept.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
+use crate::budget::{Account, Resource};
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::limits::{Limits, WhenFull, check};
 use crate::pid::Pid;
@@ -49,6 +51,8 @@ pub(crate) struct Inbox {
     bounds: Bounds,
     messages: u64,
     bytes: u64,
+    /// The budget that is charged for them, too.
+    account: Option<Arc<Account>>,
     /// Senders that wait for room, by their tickets, longest first: nobody overtakes them.
     waiters: BTreeMap<u64, Waiter>,
     next_ticket: u64,
@@ -82,12 +86,13 @@ pub(crate) enum Patience {
 }
 
 impl Inbox {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds, account: Option<Arc<Account>>) -> Self {
         Self {
             signals: VecDeque::new(),
             bounds,
             messages: 0,
             bytes: 0,
+            account,
             waiters: BTreeMap::new(),
             next_ticket: 1,
             counters: MailboxCounters::default(),
@@ -114,14 +119,39 @@ impl Inbox {
                     if let Patience::Waited(ticket) = patience {
                         self.stop_waiting(ticket);
                     }
-                    self.messages += 1;
-                    self.bytes += bytes;
+                    if let Err(limit) = self.charge(bytes) {
+                        return Err(self.refuse_for_budget(&signal, limit, patience));
+                    }
                 }
                 checked => return Err(self.refuse(signal, checked.err(), patience)),
             }
         }
         self.signals.push_back(signal);
         Ok(())
+    }
+
+    /// Counts one more message.
+    fn charge(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
+        if let Some(account) = &self.account {
+            account.charge(Resource::MailboxMessages, 1)?;
+            account
+                .charge(Resource::MailboxBytes, bytes)
+                .inspect_err(|_| account.release(Resource::MailboxMessages, 1))?;
+        }
+        self.messages += 1;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// The budget has no room. Nobody waits for that: it may be another process that gives some back.
+    fn refuse_for_budget(&mut self, signal: &Signal, limit: LimitExceeded, patience: Patience) -> PushError {
+        let is_call = signal.message().is_some_and(|message| matches!(message.kind, MessageKind::Call(_)));
+        if patience == Patience::Unheard || self.bounds.when_full == WhenFull::DropNewest && !is_call {
+            self.counters.dropped += 1;
+            return PushError::Dropped;
+        }
+        self.counters.rejected += 1;
+        PushError::Full(limit)
     }
 
     fn room_for(&self, bytes: u64) -> Result<(), LimitExceeded> {
@@ -180,16 +210,19 @@ impl Inbox {
     /// Takes room for a message that will come later. Whoever takes it must give it back.
     pub(crate) fn reserve(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
         self.room_for(bytes)?;
-        self.messages += 1;
-        self.bytes += bytes;
-        Ok(())
+        self.charge(bytes)
     }
 
     /// Gives back room; who has waited longest for it, and must be woken.
     #[must_use]
     pub(crate) fn release(&mut self, messages: u64, bytes: u64) -> Option<Pid> {
-        self.messages = self.messages.saturating_sub(messages);
-        self.bytes = self.bytes.saturating_sub(bytes);
+        let (messages, bytes) = (messages.min(self.messages), bytes.min(self.bytes));
+        self.messages -= messages;
+        self.bytes -= bytes;
+        if let Some(account) = &self.account {
+            account.release(Resource::MailboxMessages, messages);
+            account.release(Resource::MailboxBytes, bytes);
+        }
         self.next_waiter()
     }
 
@@ -257,6 +290,7 @@ impl Inbox {
     /// Refuses everything from now on; returns what was not applied, and who waited for room.
     pub(crate) fn close(&mut self) -> (VecDeque<Signal>, Vec<Pid>) {
         self.closed = true;
+        let _nobody_waits_any_more = self.release(self.messages, self.bytes);
         let waiters = std::mem::take(&mut self.waiters).into_values().map(|waiter| waiter.pid).collect();
         (std::mem::take(&mut self.signals), waiters)
     }

@@ -35,6 +35,7 @@ pub(crate) use state::{Dropped, Effects, State, refuse};
 pub(crate) use wait::MAX_CYCLE;
 pub use wait::Waiting;
 
+use crate::budget::{Account, LogLines};
 use crate::exit_reason::ExitReason;
 use crate::limits::{Limits, LiveLimits};
 use crate::pid::{Pid, Reference};
@@ -89,6 +90,15 @@ pub(crate) struct Process {
     pub(crate) meter: Meter,
     /// To whom the process owes word of its start.
     pub(crate) starter: Mutex<Option<(Pid, Reference)>>,
+    /// The innermost budget that it belongs to.
+    pub(crate) account: Option<Arc<Account>>,
+    /// Whether that budget begins with it.
+    pub(crate) owns_account: bool,
+    /// What it has used of the CPU since it last computed for a whole slice, in nanoseconds: the scheduler's.
+    pub(crate) burst: AtomicU64,
+    /// Live processes that it has spawned.
+    pub(crate) children: AtomicU64,
+    pub(crate) log_lines: LogLines,
     pub(crate) timers_running: AtomicU64,
     pub(crate) timer_bytes: AtomicU64,
     /// Held from a change of the state until the signals that follow from it are sent, so that two threads can't
@@ -110,15 +120,21 @@ impl Process {
         identity: Identity,
         limits: Limits,
         starter: Option<(Pid, Reference)>,
+        account: Option<Arc<Account>>,
         scheduler: Arc<Scheduler>,
     ) -> Self {
         Self {
             pid: state.pid,
             identity,
-            inbox: Mutex::new(Inbox::new(Bounds::of(&limits))),
+            inbox: Mutex::new(Inbox::new(Bounds::of(&limits), account.clone())),
             limits: LiveLimits::new(&limits),
             meter: Meter::default(),
             starter: Mutex::new(starter),
+            account,
+            owns_account: false,
+            burst: AtomicU64::default(),
+            children: AtomicU64::default(),
+            log_lines: LogLines::default(),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
             outgoing: Mutex::default(),
@@ -135,7 +151,7 @@ impl Process {
     pub(crate) fn without_body(scheduler: Arc<Scheduler>) -> Arc<Self> {
         let (identity, limits) = (Identity::default(), Limits::default());
         let state = State::new(crate::runtime::HOST, &identity, &limits);
-        Arc::new(Self::new(state, identity, limits, None, scheduler))
+        Arc::new(Self::new(state, identity, limits, None, None, scheduler))
     }
 
     /// Puts a signal into the inbox and sees to it that the process is polled.

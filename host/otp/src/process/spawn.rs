@@ -3,7 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use crate::budget::{Account, Budget, Resource};
 use crate::event::Event;
 use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::limits::{Limits, check};
@@ -12,6 +14,7 @@ use crate::pid::{Pid, Reference};
 use crate::process::{Context, Identity, Process, ProcessKind, State};
 use crate::registry::RegisterError;
 use crate::runtime::Runtime;
+use crate::table::Places;
 
 /// How a process is brought to life. The default is a native process with neither name, link nor monitor.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +37,9 @@ pub struct SpawnOptions {
     pub trap_exit: bool,
     /// What it may use.
     pub limits: Limits,
+    /// What it and all that descend from it may use together, and the path by which people know that budget. None: it
+    /// belongs to its spawner's.
+    pub budget: Option<(Arc<str>, Budget)>,
 }
 
 /// Why a process was not spawned.
@@ -80,9 +86,16 @@ impl Runtime {
         F: FnOnce(Context) -> B + Send + 'static,
         B: Future<Output = ExitReason> + Send + 'static,
     {
-        if let Some(parent) = parent {
-            reserve(parent, &options).map_err(SpawnError::Limit)?;
-        }
+        let account = parent.and_then(|parent| parent.account.clone());
+        let owns_account = options.budget.is_some();
+        let account = match &options.budget {
+            Some((path, budget)) => Some(Account::new(path.clone(), budget, account)),
+            None => account,
+        };
+        let held = account.as_ref().map(|account| account.hold(Resource::Processes, 1)).transpose();
+        let place = held.map_err(SpawnError::Limit)?;
+        let child = parent.map(|parent| Child::reserve(parent, &options)).transpose();
+        let child = child.map_err(SpawnError::Limit)?;
         let link = parent.filter(|_| options.link).map(|parent| parent.pid);
         let monitor = parent.filter(|_| options.monitor).map(|_| self.inner.new_reference());
         let starter = parent.zip(options.init_ack).map(|(parent, reference)| (parent.pid, reference));
@@ -100,11 +113,19 @@ impl Runtime {
             if let (Some(parent), Some(reference)) = (parent, monitor) {
                 state.monitors.on_monitor(parent.pid, reference);
             }
-            Process::new(state, identity.clone(), options.limits, starter, self.inner.scheduler.clone())
+            state.place = place;
+            let scheduler = self.inner.scheduler.clone();
+            let process = Process::new(state, identity.clone(), options.limits, starter, account, scheduler);
+            Process { owns_account, ..process }
         };
         let table = &self.inner.table;
-        let Some(process) = table.insert(self.inner.random_u64(), identity.kind, build) else {
-            let allowed = table.max_processes();
+        let places = match (identity.kind, parent.map(|parent| parent.identity.kind)) {
+            (ProcessKind::Native, _) => Places::Host,
+            (_, Some(ProcessKind::Guest)) => Places::Guests,
+            _ => Places::Tree,
+        };
+        let Some(process) = table.insert(self.inner.random_u64(), places, build) else {
+            let allowed = table.max_processes(places);
             let limit = LimitExceeded { limit: LimitKind::Processes, allowed, requested: allowed + 1 };
             return Err(SpawnError::Limit(limit));
         };
@@ -115,8 +136,8 @@ impl Runtime {
             table.remove(pid);
             return Err(SpawnError::Name(error));
         }
-        if let Some(parent) = parent {
-            adopt(parent, pid, options.link, monitor);
+        if let Some(child) = child {
+            child.adopt(pid, options.link, monitor);
         }
         self.inner.emit(Event::Spawned { pid, identity });
         let context = Context::new(self.clone(), process.clone());
@@ -127,27 +148,46 @@ impl Runtime {
     }
 }
 
-/// The parent's side of the link and the monitor that a child is born with.
-fn adopt(parent: &Process, child: Pid, link: bool, monitor: Option<Reference>) {
-    let mut state = parent.state.lock();
-    if link {
-        state.links.on_link(child);
+/// What a child takes of its parent's limits. Dropped before it is adopted, it gives that back.
+struct Child<'a> {
+    parent: Option<&'a Process>,
+}
+
+impl<'a> Child<'a> {
+    fn reserve(parent: &'a Process, options: &SpawnOptions) -> Result<Self, LimitExceeded> {
+        let state = parent.state.lock();
+        if options.link {
+            let taken = state.links.len() as u64 + state.mailbox.signals().links;
+            check(LimitKind::Links, parent.limits.get().links, taken + 1)?;
+        }
+        if options.monitor {
+            check(LimitKind::Monitors, parent.limits.get().monitors, state.monitor_slots() + 1)?;
+        }
+        let child = Self { parent: Some(parent) };
+        let children = parent.children.fetch_add(1, Ordering::AcqRel) + 1;
+        check(LimitKind::Children, parent.limits.children(), children)?;
+        Ok(child)
     }
-    if let Some(reference) = monitor {
-        state.monitors.hold(reference, Held::of(child));
+
+    /// The parent's side of the link and the monitor that a child is born with.
+    fn adopt(mut self, child: Pid, link: bool, monitor: Option<Reference>) {
+        let Some(parent) = self.parent.take() else { return };
+        let mut state = parent.state.lock();
+        if link {
+            state.links.on_link(child);
+        }
+        if let Some(reference) = monitor {
+            state.monitors.hold(reference, Held::of(child));
+        }
     }
 }
 
-fn reserve(parent: &Process, options: &SpawnOptions) -> Result<(), LimitExceeded> {
-    let state = parent.state.lock();
-    if options.link {
-        let taken = state.links.len() as u64 + state.mailbox.signals().links;
-        check(LimitKind::Links, parent.limits.get().links, taken + 1)?;
+impl Drop for Child<'_> {
+    fn drop(&mut self) {
+        if let Some(parent) = self.parent {
+            parent.children.fetch_sub(1, Ordering::AcqRel);
+        }
     }
-    if options.monitor {
-        check(LimitKind::Monitors, parent.limits.get().monitors, state.monitor_slots() + 1)?;
-    }
-    Ok(())
 }
 
 impl Context {

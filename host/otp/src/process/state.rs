@@ -2,6 +2,7 @@
 //! effects. Nothing here sends, wakes or waits.
 
 use crate::alias::{AliasMode, Aliases, MonitorAlias};
+use crate::budget::Charge;
 use crate::event::SignalWork;
 use crate::exit_reason::{ExitReason, LimitKind};
 use crate::limits::{Limits, check};
@@ -42,6 +43,8 @@ pub(crate) struct State {
     /// Signals that were applied.
     signals: u64,
     bounds: Bounds,
+    /// Its place in its budget.
+    pub(crate) place: Option<Charge>,
 }
 
 /// Messages that were counted when they were sent, and never got into the mailbox.
@@ -98,6 +101,7 @@ impl State {
             dropped: Dropped::default(),
             signals: 0,
             reported_waits: None,
+            place: None,
         }
     }
 
@@ -306,6 +310,7 @@ impl State {
         self.monitors = Monitors::default();
         self.aliases = Aliases::default();
         self.waiting = None;
+        self.place = None;
     }
 
     /// What the end of this process means to others: an exit signal on every link, a DOWN for every monitor

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::budget::Resource;
 use crate::clock::Instant;
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::limits::check;
@@ -107,12 +108,15 @@ impl Context {
             inner.timer_gone(self.pid(), len);
             return Err(error);
         }
+        let held = process.account.as_ref().map(|account| account.hold(Resource::Timers, 1)).transpose();
+        let charge = held.inspect_err(|_| inner.timer_gone(self.pid(), len))?;
         let reference = inner.new_reference();
         let target = match destination {
             Destination::Pid(pid) => Some(pid),
             Destination::Name(_) => None,
         };
-        inner.timers.start(due, reference, Timer { destination, load, creator: self.pid(), orphan_of: None });
+        let timer = Timer { destination, load, creator: self.pid(), orphan_of: None, charge };
+        inner.timers.start(due, reference, timer);
         // Rule P59. Who ends from now on removes the timer himself.
         if target.is_some_and(|pid| inner.table.get(pid).is_none()) {
             self.cancel_timer(reference);

@@ -8,7 +8,7 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 
 use crate::process::Process;
-use crate::scheduler::{Schedule, Scheduler};
+use crate::scheduler::{Schedule, Scheduler, TurnCost};
 
 /// Something is done for a process, and it is woken, while its turn ends: the turn sees what was done, or another one
 /// follows. Never both, never neither.
@@ -98,7 +98,7 @@ fn a_worker_that_goes_to_sleep_does_not_miss_work() {
             thread::spawn(move || scheduler.start(process))
         };
         scheduler.enter(0);
-        while scheduler.next(0, 1).is_none() {
+        while scheduler.next(0, 1, TurnCost::default()).is_none() {
             scheduler.park(|| None);
         }
         outside.join().unwrap();
@@ -119,7 +119,7 @@ fn workers_share_what_one_of_them_makes() {
                 for process in processes {
                     scheduler.start(process);
                 }
-                while scheduler.next(0, 1).is_some() {
+                while scheduler.next(0, 1, TurnCost::default()).is_some() {
                     done.fetch_add(1, Ordering::Relaxed);
                 }
                 scheduler.stop();
@@ -127,7 +127,7 @@ fn workers_share_what_one_of_them_makes() {
         };
         scheduler.enter(1);
         while !scheduler.is_stopping() {
-            match scheduler.next(1, 1) {
+            match scheduler.next(1, 1, TurnCost::default()) {
                 Some(_) => {
                     done.fetch_add(1, Ordering::Relaxed);
                 }
@@ -135,7 +135,7 @@ fn workers_share_what_one_of_them_makes() {
             }
         }
         busy.join().unwrap();
-        while scheduler.next(1, 1).is_some() {
+        while scheduler.next(1, 1, TurnCost::default()).is_some() {
             done.fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(done.load(Ordering::Relaxed), 2, "each is done once");

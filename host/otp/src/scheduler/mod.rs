@@ -1,22 +1,25 @@
 //! Run queues: which process is polled next, and by whom.
 //!
 //! Each worker has a queue of its own; one that runs dry takes half of the longest other queue, and every few
-//! polls a worker evens out with a queue that is much longer than its own, so that processes which never
-//! wait share the workers. A process that is woken goes to the queue of the worker that woke it: the two
+//! polls a worker takes one over from a queue that is longer than its own, or whose next process has had less than its
+//! own next one, so that processes which never wait share the workers. A process that is woken goes to the queue of the worker that woke it: the two
 //! talk to each other, and its state is in that core's cache.
 
 #[cfg(all(test, loom))]
 mod loom;
+mod run_queue;
 mod schedule;
+mod share;
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::process::Process;
+use crate::scheduler::run_queue::RunQueue;
 pub(crate) use crate::scheduler::schedule::Schedule;
 pub use crate::scheduler::schedule::Status;
+pub(crate) use crate::scheduler::share::VirtualTime;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, PoisonMutex, thread_local};
 
@@ -32,12 +35,28 @@ thread_local! {
     static WORKER: Cell<Option<(u64, usize)>> = Cell::new(None);
 }
 
-type Queue = Mutex<VecDeque<Arc<Process>>>;
+/// How far the next process of one worker may be behind that of another, in nanoseconds of virtual time.
+const MAX_APART: u64 = 200_000;
+
+/// What a turn costs at least, in nanoseconds: in a simulation time stands still meanwhile.
+const MIN_TURN: u64 = 250;
+
+/// What a turn has cost, in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct TurnCost(u64);
+
+impl TurnCost {
+    pub(crate) fn of(elapsed: Duration) -> Self {
+        Self(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).max(MIN_TURN))
+    }
+}
 
 pub(crate) struct Scheduler {
     /// Tells this scheduler from others that the same thread may have to do with.
     id: u64,
-    queues: Box<[Queue]>,
+    queues: Box<[Mutex<RunQueue>]>,
+    /// The virtual time of what belongs to no budget.
+    time: VirtualTime,
     /// Spreads what is woken from outside the workers.
     next_queue: AtomicUsize,
     idle: PoisonMutex<usize>,
@@ -51,7 +70,8 @@ impl Scheduler {
         static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            queues: (0..workers.max(1)).map(|_| Queue::default()).collect(),
+            queues: (0..workers.max(1)).map(|_| Mutex::default()).collect(),
+            time: VirtualTime::default(),
             next_queue: AtomicUsize::new(0),
             idle: PoisonMutex::new(0),
             idle_count: AtomicUsize::new(0),
@@ -93,7 +113,7 @@ impl Scheduler {
             own.unwrap_or_else(|| self.next_queue.fetch_add(1, Ordering::Relaxed) % self.queues.len());
         let waiting = {
             let mut queue = self.queues[index].lock();
-            queue.push_back(process);
+            queue.push(process, &self.time);
             queue.len()
         };
         // One process that waits behind the one that woke it is better off on the same core.
@@ -117,12 +137,18 @@ impl Scheduler {
         }
     }
 
-    /// The next process for the worker `index`.
-    pub(crate) fn next(&self, index: usize, poll: u32) -> Option<Arc<Process>> {
+    /// A turn of a process has cost so much. `preempted`: it could have gone on.
+    pub(crate) fn charge(&self, process: &Process, cost: TurnCost, preempted: bool) {
+        VirtualTime::charge(&self.time, process.account.as_deref(), cost.0);
+        run_queue::note_turn(process, cost.0, preempted);
+    }
+
+    /// The next process for the worker `index`, whose last turn has cost `spent`.
+    pub(crate) fn next(&self, index: usize, poll: u32, spent: TurnCost) -> Option<Arc<Process>> {
         if poll.is_multiple_of(BALANCE_INTERVAL) {
             self.balance(index);
         }
-        let own = self.queues[index].lock().pop_front();
+        let own = self.queues[index].lock().pop(&self.time, spent.0);
         own.or_else(|| self.steal(index))
     }
 
@@ -131,15 +157,13 @@ impl Scheduler {
         let mut queue = self.queues[0].lock();
         match queue.len() {
             0 => None,
-            len => queue.remove(choose(len) % len),
+            len => queue.remove_nth(choose(len) % len),
         }
     }
 
     /// For a simulation with one worker: takes out that process, if it is there.
     pub(crate) fn next_if_queued(&self, is_it: impl Fn(&Process) -> bool) -> Option<Arc<Process>> {
-        let mut queue = self.queues[0].lock();
-        let index = queue.iter().position(|process| is_it(process))?;
-        queue.remove(index)
+        self.queues[0].lock().remove_first(is_it)
     }
 
     fn longest_other(&self, index: usize) -> Option<(usize, usize)> {
@@ -148,25 +172,45 @@ impl Scheduler {
     }
 
     fn balance(&self, index: usize) {
-        let own = self.queues[index].lock().len();
-        if let Some((length, other)) = self.longest_other(index)
-            && length > own + 1
-        {
-            let moved = self.queues[other].lock().pop_front();
-            self.queues[index].lock().extend(moved);
+        let Some((length, other)) = self.longest_other(index) else { return };
+        let (own, own_preempted, own_front) = {
+            let mut queue = self.queues[index].lock();
+            (queue.len(), queue.preempted_len(), queue.front(&self.time))
+        };
+        let moved = {
+            let mut queue = self.queues[other].lock();
+            let mut is_behind = || {
+                queue
+                    .front(&self.time)
+                    .zip(own_front)
+                    .is_some_and(|(other, own)| other.saturating_add(MAX_APART) < own)
+            };
+            if length > own + 1 || is_behind() {
+                queue.take(&self.time)
+            } else if queue.preempted_len() >= own_preempted {
+                // Also when they are equal: those who compute do so in turns on each of the workers, whatever else these do.
+                queue.take_preempted()
+            } else {
+                None
+            }
+        };
+        if let Some(process) = moved {
+            self.queues[index].lock().push(process, &self.time);
         }
     }
 
     fn steal(&self, index: usize) -> Option<Arc<Process>> {
         let (_, other) = self.longest_other(index).filter(|(length, _)| *length > 0)?;
-        let mut stolen: VecDeque<_> = {
+        let stolen: Vec<_> = {
             let mut queue = self.queues[other].lock();
             let half = queue.len().div_ceil(2);
-            queue.drain(..half).collect()
+            std::iter::from_fn(|| queue.take(&self.time)).take(half).collect()
         };
-        let first = stolen.pop_front();
-        self.queues[index].lock().extend(stolen);
-        first
+        let mut queue = self.queues[index].lock();
+        for process in stolen {
+            queue.push(process, &self.time);
+        }
+        queue.pop(&self.time, 0)
     }
 
     /// Sleeps until there is work, or until the time that `next_timer` says is left.

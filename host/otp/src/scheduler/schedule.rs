@@ -73,6 +73,11 @@ impl Schedule {
         ended == Ok(RUNNING_WOKEN)
     }
 
+    /// Whether the process, which is being polled, was woken meanwhile.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == RUNNING_WOKEN
+    }
+
     pub(crate) fn end(&self) {
         self.0.store(ENDED, Ordering::Release);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use regrow_term::Term;
 
+use crate::budget::Budget;
 use crate::limits::Limits;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
@@ -19,6 +20,7 @@ pub struct SupervisorSpec {
     pub(super) path: Arc<str>,
     pub(super) name: Option<String>,
     pub(super) flags: SupFlags,
+    pub(super) budget: Option<Budget>,
     pub(super) children: Children,
 }
 
@@ -61,7 +63,7 @@ impl SupervisorSpec {
                 Children::Static(children)
             }
         };
-        Ok(Self { path: path.into(), name, flags, children })
+        Ok(Self { path: path.into(), name, flags, budget: None, children })
     }
 
     /// A supervisor whose children are started while it runs, each from a specification of its own (Elixir's
@@ -84,7 +86,7 @@ impl SupervisorSpec {
             return Err(errors);
         }
         let children = Children::Dynamic { max_children: max_children.unwrap_or(u64::MAX), extra_arguments };
-        Ok(Self { path: path.into(), name, flags, children })
+        Ok(Self { path: path.into(), name, flags, budget: None, children })
     }
 
     /// A supervisor with one child for each of `partitions` (Elixir's `PartitionSupervisor`, rules PS1, PS3): `child`
@@ -111,7 +113,7 @@ impl SupervisorSpec {
             return Err(errors);
         }
         let children = Children::Partitions(children);
-        Ok(Self { path: path.into(), name: Some(name), flags, children })
+        Ok(Self { path: path.into(), name: Some(name), flags, budget: None, children })
     }
 
     /// This supervisor, with so many children at most, if they are dynamic.
@@ -123,6 +125,12 @@ impl SupervisorSpec {
             *max_children = most;
         }
         self
+    }
+
+    /// This supervisor, with a budget for itself and everything below it.
+    #[must_use]
+    pub fn budget(self, budget: Option<Budget>) -> Self {
+        Self { budget, ..self }
     }
 
     /// Where it stands in its tree.
@@ -160,7 +168,13 @@ impl SupervisorSpec {
 
     /// How its process is spawned. What children say must never end it: its own limits are none.
     pub fn spawn_options(&self) -> SpawnOptions {
-        let unlimited = Limits { links: u64::MAX, monitors: u64::MAX, timers: u64::MAX, ..Limits::default() };
+        let unlimited = Limits {
+            links: u64::MAX,
+            monitors: u64::MAX,
+            timers: u64::MAX,
+            children: u64::MAX,
+            ..Limits::default()
+        };
         SpawnOptions {
             kind: ProcessKind::Supervisor,
             entry: Some(self.path.clone()),
@@ -168,6 +182,7 @@ impl SupervisorSpec {
             link: true,
             trap_exit: true,
             limits: unlimited,
+            budget: self.budget.clone().map(|budget| (self.path.clone(), budget)),
             ..SpawnOptions::default()
         }
     }

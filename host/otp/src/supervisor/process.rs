@@ -1,7 +1,6 @@
 //! The process around the supervisor's state machine: messages in, actions out.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -142,7 +141,8 @@ impl Supervisor {
                 }
             }
             Action::ChargeCrash => {
-                self.context.meter().reductions.fetch_add(CRASH_REDUCTIONS, Ordering::Relaxed);
+                // A supervisor is not ended for it: its children find that nothing is left.
+                let _over = self.context.charge_reductions(CRASH_REDUCTIONS);
             }
             Action::Start(_) | Action::Exit(_) => {}
         }

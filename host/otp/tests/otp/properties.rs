@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use regrow_otp::testing::{EventLog, first_panic, running_timers, wrong_accounts};
+use regrow_otp::testing::{EventLog, first_panic, running_timers, wrong_accounts, wrong_budgets};
 use regrow_otp::{
-    AliasMode, Context, Destination, Event, ExitReason, Flag, MessageKind, MonitorAlias, MonitorOptions, Pid,
-    RandomSource, Received, Simulator, SpawnOptions, SplitMix64, WhenFull,
+    AliasMode, Budget, Context, Destination, Event, ExitReason, Flag, MessageKind, MonitorAlias,
+    MonitorOptions, Pid, RandomSource, Received, Simulator, SpawnOptions, SplitMix64, WhenFull,
 };
 
 use crate::support::{oops, settle};
@@ -126,9 +126,9 @@ async fn member(context: Context, world: World, seed: u64, steps: u32) -> ExitRe
                 context.set_flag(Flag::WhenFull(WhenFull::Reject)).unwrap();
             }
             15 => {
-                let child = context.spawn(SpawnOptions { link: true, ..Default::default() }, |_| async {
-                    ExitReason::Normal
-                });
+                let budget = random.next_u64().is_multiple_of(2).then(|| ("child".into(), Budget::default()));
+                let options = SpawnOptions { link: true, budget, ..Default::default() };
+                let child = context.spawn(options, |_| async { ExitReason::Normal });
                 world.0.lock().unwrap().spawned += u64::from(child.is_ok());
             }
             _ => {
@@ -184,7 +184,10 @@ fn run(seed: u64, processes: u64, steps: u32, workers: usize) {
             settle(&context).await;
             member(context, known, seed ^ (index << 32), steps).await
         };
-        let pid = simulator.runtime().spawn(SpawnOptions::default(), body).unwrap();
+        let share = 1 + (seed ^ index) as u32 % 200;
+        let budget = Budget { share, ..Budget::default() };
+        let budget = (index % 3 == 0).then(|| ("member".into(), budget));
+        let pid = simulator.runtime().spawn(SpawnOptions { budget, ..Default::default() }, body).unwrap();
         world.0.lock().unwrap().pids.push(pid);
     }
     simulator.run_for(Duration::from_secs(5));
@@ -210,6 +213,7 @@ fn run(seed: u64, processes: u64, steps: u32, workers: usize) {
         assert!(living.contains(&owner), "P71: {name} belongs to the dead");
     }
     assert_eq!(wrong_accounts(&runtime), None);
+    assert_eq!(wrong_budgets(&runtime), None);
     let exits = events.events().iter().filter(|event| matches!(event, Event::Exited(_))).count();
     let all = processes + shared.spawned;
     assert_eq!((exits + living.len()) as u64, all, "each process ends once");

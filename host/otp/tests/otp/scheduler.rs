@@ -184,6 +184,26 @@ fn the_number_of_processes_is_limited_and_the_spawner_is_told() {
     assert_eq!(spawned, 5, "a refused spawn is no process");
 }
 
+/// A guest that spawns without end leaves places for the tree, and for who steers the node.
+#[test]
+fn guests_leave_places_for_supervisors() {
+    let (runtime, workers) = threads(1, 100, EventLog::default());
+    let (done, finished) = mpsc::channel();
+    let guest = || SpawnOptions { kind: ProcessKind::Guest, ..SpawnOptions::default() };
+    let bomb = move |context: regrow_otp::Context| async move {
+        while context.spawn(guest(), |_| std::future::pending()).is_ok() {}
+        done.send(context.runtime().process_count()).unwrap();
+        std::future::pending().await
+    };
+    runtime.spawn(guest(), bomb).unwrap();
+    assert_eq!(finished.recv().unwrap(), 95);
+    for _ in 0..5 {
+        assert!(runtime.spawn(guest(), |_| std::future::pending()).is_ok());
+    }
+    assert!(runtime.spawn(guest(), |_| std::future::pending()).is_err());
+    drop(workers);
+}
+
 /// A chain of links collapses and a crowd of monitors is served without recursion and in linear time.
 #[test]
 fn ten_thousand_links_collapse() {

@@ -1,0 +1,316 @@
+//! Budgets: what a process and all that descend from it may use together, and which share of the CPU they get.
+//!
+//! A process belongs to the innermost budget above it, and what it uses is charged to that one and to every budget around it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::exit_reason::{LimitExceeded, LimitKind};
+use crate::scheduler::VirtualTime;
+
+/// The share of the CPU of whoever says nothing else.
+pub const DEFAULT_SHARE: u32 = 100;
+
+/// The largest share that there is.
+pub const MAX_SHARE: u32 = 10_000;
+
+/// What a process and all that descend from it may use together. None is no limit but those around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its weight, from 1 to [`MAX_SHARE`], when it competes for the CPU with the budgets beside it. Processes beside it
+    /// without a budget count together as one of [`DEFAULT_SHARE`].
+    pub share: u32,
+    /// Live processes. Asking for more is refused.
+    pub processes: Option<u64>,
+    /// Bytes of memory. The process that asks for more ends.
+    pub memory_bytes: Option<u64>,
+    /// Reductions, from the budget's beginning on. Whoever uses more ends.
+    pub reductions: Option<u64>,
+    /// Messages that wait to be received. More are treated as by a full mailbox; nobody waits for room.
+    pub mailbox_messages: Option<u64>,
+    /// Bytes of messages that wait to be received.
+    pub mailbox_bytes: Option<u64>,
+    /// Running timers. Starting more is refused.
+    pub timers: Option<u64>,
+    /// Open files, sockets and other handles: a process takes what it may have when it first uses one.
+    pub handles: Option<u64>,
+    /// Lines that it may log in a second. More are dropped and counted.
+    pub log_lines_per_second: Option<u64>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            share: DEFAULT_SHARE,
+            processes: None,
+            memory_bytes: None,
+            reductions: None,
+            mailbox_messages: None,
+            mailbox_bytes: None,
+            timers: None,
+            handles: None,
+            log_lines_per_second: None,
+        }
+    }
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resource {
+    /// Live processes.
+    Processes,
+    /// Bytes of memory.
+    Memory,
+    /// Reductions in total.
+    Reductions,
+    /// Messages that wait to be received.
+    MailboxMessages,
+    /// Bytes of messages that wait to be received.
+    MailboxBytes,
+    /// Running timers.
+    Timers,
+    /// Handles.
+    Handles,
+}
+
+impl Resource {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Processes,
+        Self::Memory,
+        Self::Reductions,
+        Self::MailboxMessages,
+        Self::MailboxBytes,
+        Self::Timers,
+        Self::Handles,
+    ];
+
+    /// The limit that is exceeded when a budget has no more of it.
+    pub fn limit(self) -> LimitKind {
+        match self {
+            Self::Processes => LimitKind::BudgetProcesses,
+            Self::Memory => LimitKind::BudgetMemory,
+            Self::Reductions => LimitKind::BudgetReductions,
+            Self::MailboxMessages => LimitKind::BudgetMailboxMessages,
+            Self::MailboxBytes => LimitKind::BudgetMailboxBytes,
+            Self::Timers => LimitKind::BudgetTimers,
+            Self::Handles => LimitKind::BudgetHandles,
+        }
+    }
+
+    fn of(self, budget: &Budget) -> Option<u64> {
+        match self {
+            Self::Processes => budget.processes,
+            Self::Memory => budget.memory_bytes,
+            Self::Reductions => budget.reductions,
+            Self::MailboxMessages => budget.mailbox_messages,
+            Self::MailboxBytes => budget.mailbox_bytes,
+            Self::Timers => budget.timers,
+            Self::Handles => budget.handles,
+        }
+    }
+}
+
+/// What has been used of a budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetUse {
+    /// Whose budget it is, as `app/tenants/a`.
+    pub path: String,
+    /// Its share of the CPU.
+    pub share: u32,
+    /// What is in use, what is allowed, and how often more was refused.
+    pub resources: Vec<ResourceUse>,
+}
+
+/// What has been used of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResourceUse {
+    /// Which.
+    pub resource: Resource,
+    /// How much is in use.
+    pub used: u64,
+    /// How much is allowed; none if it is not limited here.
+    pub allowed: Option<u64>,
+    /// How often more was refused.
+    pub refused: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct AccountId(u64);
+
+/// A budget and what has been used of it.
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    path: Arc<str>,
+    pub(crate) parent: Option<Arc<Account>>,
+    /// The virtual time of its processes, for the scheduler.
+    pub(crate) time: VirtualTime,
+    share: AtomicU32,
+    counts: [Count; Resource::ALL.len()],
+    log_lines_per_second: AtomicU64,
+    log_lines: LogLines,
+}
+
+#[derive(Default)]
+struct Count {
+    used: AtomicU64,
+    allowed: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// No limit, as it is kept.
+const UNLIMITED: u64 = u64::MAX;
+
+impl Account {
+    pub(crate) fn new(path: Arc<str>, budget: &Budget, parent: Option<Arc<Self>>) -> Arc<Self> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let account = Self {
+            id: AccountId(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+            path,
+            parent,
+            time: VirtualTime::default(),
+            share: AtomicU32::new(DEFAULT_SHARE),
+            counts: Default::default(),
+            log_lines_per_second: AtomicU64::new(UNLIMITED),
+            log_lines: LogLines::default(),
+        };
+        account.set(budget);
+        Arc::new(account)
+    }
+
+    /// Other limits from now on; what is in use stays.
+    pub(crate) fn set(&self, budget: &Budget) {
+        self.share.store(budget.share.clamp(1, MAX_SHARE), Ordering::Relaxed);
+        for (resource, count) in Resource::ALL.into_iter().zip(&self.counts) {
+            count.allowed.store(resource.of(budget).unwrap_or(UNLIMITED), Ordering::Relaxed);
+        }
+        let lines = budget.log_lines_per_second.unwrap_or(UNLIMITED);
+        self.log_lines_per_second.store(lines, Ordering::Relaxed);
+    }
+
+    pub(crate) fn share(&self) -> u32 {
+        self.share.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn parent(&self) -> Option<&Self> {
+        self.parent.as_deref()
+    }
+
+    /// This account and those around it, innermost first.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |account| account.parent())
+    }
+
+    fn count(&self, resource: Resource) -> &Count {
+        &self.counts[resource as usize]
+    }
+
+    /// Charges `amount` to this account and those around it, or to none of them if one has not enough.
+    pub(crate) fn charge(&self, resource: Resource, amount: u64) -> Result<(), LimitExceeded> {
+        for account in self.chain() {
+            let count = account.count(resource);
+            let allowed = count.allowed.load(Ordering::Relaxed);
+            let charged = count.used.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
+                used.checked_add(amount).filter(|used| *used <= allowed)
+            });
+            if let Err(used) = charged {
+                count.refused.fetch_add(1, Ordering::Relaxed);
+                for paid in self.chain().take_while(|paid| paid.id != account.id) {
+                    paid.count(resource).used.fetch_sub(amount, Ordering::AcqRel);
+                }
+                let requested = used.saturating_add(amount);
+                return Err(LimitExceeded { limit: resource.limit(), allowed, requested });
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Account::charge`], until the charge is dropped.
+    pub(crate) fn hold(self: &Arc<Self>, resource: Resource, amount: u64) -> Result<Charge, LimitExceeded> {
+        self.charge(resource, amount)?;
+        Ok(Charge { account: self.clone(), resource, amount })
+    }
+
+    /// Charges what has been used already, whether or not it was allowed; the first account that it is too much for.
+    pub(crate) fn charge_used(&self, resource: Resource, amount: u64) -> Result<(), LimitExceeded> {
+        let mut over = Ok(());
+        for account in self.chain() {
+            let count = account.count(resource);
+            let used = count.used.fetch_add(amount, Ordering::AcqRel).saturating_add(amount);
+            let allowed = count.allowed.load(Ordering::Relaxed);
+            if used > allowed && over.is_ok() {
+                count.refused.fetch_add(1, Ordering::Relaxed);
+                over = Err(LimitExceeded { limit: resource.limit(), allowed, requested: used });
+            }
+        }
+        over
+    }
+
+    /// Gives back what was charged.
+    pub(crate) fn release(&self, resource: Resource, amount: u64) {
+        for account in self.chain() {
+            account.count(resource).used.fetch_sub(amount, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether a line may be logged at `now`, in nanoseconds.
+    pub(crate) fn may_log(&self, now: u64) -> bool {
+        // A line that one of them refuses has cost the others a line: it was tried.
+        self.chain().all(|account| {
+            let per_second = account.log_lines_per_second.load(Ordering::Relaxed);
+            account.log_lines.take(per_second, now)
+        })
+    }
+
+    pub(crate) fn usage(&self) -> BudgetUse {
+        let resources = Resource::ALL.into_iter().zip(&self.counts).map(|(resource, count)| {
+            let allowed = count.allowed.load(Ordering::Relaxed);
+            ResourceUse {
+                resource,
+                used: count.used.load(Ordering::Relaxed),
+                allowed: (allowed != UNLIMITED).then_some(allowed),
+                refused: count.refused.load(Ordering::Relaxed),
+            }
+        });
+        BudgetUse { path: self.path.to_string(), share: self.share(), resources: resources.collect() }
+    }
+}
+
+/// What is charged to an account until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    account: Arc<Account>,
+    resource: Resource,
+    amount: u64,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.account.release(self.resource, self.amount);
+    }
+}
+
+/// Lines that were logged in the present second.
+#[derive(Default, Debug)]
+pub(crate) struct LogLines {
+    second: AtomicU64,
+    lines: AtomicU64,
+}
+
+impl LogLines {
+    /// Takes one of `per_second` lines at `now`, in nanoseconds since the runtime's start.
+    pub(crate) fn take(&self, per_second: u64, now: u64) -> bool {
+        let second = now / 1_000_000_000;
+        if self.second.swap(second, Ordering::Relaxed) != second {
+            self.lines.store(0, Ordering::Relaxed);
+        }
+        self.lines.fetch_add(1, Ordering::Relaxed) < per_second
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("path", &self.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,310 @@
+//! The run queue of one worker: a group for each budget, and in each group two lanes.
+//!
+//! Between groups the least virtual time decides (see [`VirtualTime`]), level by level from the root of the budgets. Within a
+//! group, what was woken goes before what was preempted: a process that answers a message need not wait for all
+//! that compute. It has that right for so much CPU time; then it takes its place among those that
+//! compute. And whatever there is in the first lane, the second has its half of the time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use crate::budget::{Account, AccountId};
+use crate::process::Process;
+use crate::scheduler::share::VirtualTime;
+
+/// What a process may use, in nanoseconds, before it no longer goes before those that compute.
+const BURST: u64 = 10_000;
+
+/// Which part of a group competes with its other parts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Member {
+    /// The processes that belong to this budget and to none below it.
+    Processes,
+    /// A budget below this one.
+    Group(AccountId),
+}
+
+/// What can run of one budget.
+#[derive(Default)]
+struct Group {
+    /// None for the root.
+    account: Option<Arc<Account>>,
+    woken: VecDeque<Arc<Process>>,
+    preempted: VecDeque<Arc<Process>>,
+    /// The members that have something to run, with their virtual time as it was when they were looked at last.
+    members: BinaryHeap<Reverse<(u64, Member)>>,
+}
+
+impl Group {
+    fn lanes_are_empty(&self) -> bool {
+        self.woken.is_empty() && self.preempted.is_empty()
+    }
+
+    fn time<'a>(&'a self, root: &'a VirtualTime) -> &'a VirtualTime {
+        self.account.as_ref().map_or(root, |account| &account.time)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RunQueue {
+    root: Group,
+    groups: BTreeMap<AccountId, Group>,
+    len: usize,
+    preempted: usize,
+    /// What the first lanes have used since the second had a turn, in nanoseconds.
+    woken_spent: u64,
+    last_was_woken: bool,
+}
+
+/// Counts what a turn of a process has cost, in nanoseconds. `preempted`: it could have gone on.
+pub(super) fn note_turn(process: &Process, cost: u64, preempted: bool) {
+    use std::sync::atomic::Ordering;
+    let spent = if preempted { BURST } else { process.burst.load(Ordering::Relaxed).saturating_add(cost) };
+    process.burst.store(spent, Ordering::Relaxed);
+}
+
+fn has_burst_left(process: &Process) -> bool {
+    process.burst.load(std::sync::atomic::Ordering::Relaxed) < BURST
+}
+
+impl RunQueue {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many processes it has that were preempted.
+    pub(super) fn preempted_len(&self) -> usize {
+        self.preempted
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Puts a process behind the others of its lane.
+    pub(super) fn push(&mut self, process: Arc<Process>, root: &VirtualTime) {
+        let account = process.account.clone();
+        let group = self.group(account.as_ref());
+        let was_idle = group.lanes_are_empty();
+        let preempted = !has_burst_left(&process);
+        if preempted { &mut group.preempted } else { &mut group.woken }.push_back(process);
+        if was_idle {
+            let had_members = !group.members.is_empty();
+            let time = group.time(root);
+            time.direct_is_back();
+            let entry = Reverse((time.direct(), Member::Processes));
+            group.members.push(entry);
+            if !had_members && let Some(account) = account {
+                self.activate(&account, root);
+            }
+        }
+        self.len += 1;
+        self.preempted += usize::from(preempted);
+    }
+
+    fn group(&mut self, account: Option<&Arc<Account>>) -> &mut Group {
+        match account {
+            None => &mut self.root,
+            Some(account) => self
+                .groups
+                .entry(account.id)
+                .or_insert_with(|| Group { account: Some(account.clone()), ..Group::default() }),
+        }
+    }
+
+    /// Makes a group known to the one above it, and so on up to one that is known already.
+    fn activate(&mut self, account: &Arc<Account>, root: &VirtualTime) {
+        let above = account.parent.as_ref();
+        let group = self.group(above);
+        let had_members = !group.members.is_empty();
+        group.time(root).is_back(&account.time);
+        group.members.push(Reverse((account.time.own(), Member::Group(account.id))));
+        if !had_members && let Some(above) = above {
+            self.activate(above, root);
+        }
+    }
+
+    /// The process whose turn it is, `spent` nanoseconds after the last one was taken.
+    pub(super) fn pop(&mut self, root: &VirtualTime, spent: u64) -> Option<Arc<Process>> {
+        if self.last_was_woken {
+            self.woken_spent = self.woken_spent.saturating_add(spent);
+        }
+        let process = self.take(root)?;
+        self.last_was_woken = has_burst_left(&process);
+        if !self.last_was_woken {
+            self.woken_spent = 0;
+            process.burst.store(0, std::sync::atomic::Ordering::Relaxed);
+        }
+        Some(process)
+    }
+
+    /// Takes a process out, and leaves its burst as it is.
+    pub(super) fn take(&mut self, root: &VirtualTime) -> Option<Arc<Process>> {
+        let preempted_first = self.woken_spent >= BURST;
+        let (path, account) = self.choose(root)?;
+        let group = match account {
+            None => &mut self.root,
+            Some(id) => self.groups.get_mut(&id)?,
+        };
+        let lanes = (&mut group.woken, &mut group.preempted);
+        let (first, second) = if preempted_first { (lanes.1, lanes.0) } else { lanes };
+        let process = first.pop_front().or_else(|| second.pop_front())?;
+        if group.lanes_are_empty() {
+            self.retire(path, account);
+        }
+        self.taken(&process);
+        Some(process)
+    }
+
+    fn taken(&mut self, process: &Process) {
+        self.len -= 1;
+        self.preempted -= usize::from(!has_burst_left(process));
+    }
+
+    /// Walks from the root to the group whose processes have the next turn: those passed on the way, and the group.
+    fn choose(&mut self, root: &VirtualTime) -> Option<(Vec<AccountId>, Option<AccountId>)> {
+        let mut path = Vec::new();
+        let mut at = None;
+        loop {
+            let member = self.least(at, root)?;
+            match member {
+                Member::Processes => return Some((path, at)),
+                Member::Group(id) => {
+                    path.push(id);
+                    at = Some(id);
+                }
+            }
+        }
+    }
+
+    /// The member of a group that has used least. Those whose time has gone on meanwhile are sorted in anew.
+    fn least(&mut self, at: Option<AccountId>, root: &VirtualTime) -> Option<Member> {
+        loop {
+            let group = match at {
+                None => &self.root,
+                Some(id) => self.groups.get(&id)?,
+            };
+            let Reverse((noted, member)) = *group.members.peek()?;
+            if group.members.len() == 1 {
+                // Nobody to compare with; those that come back later must find it where it is.
+                group.time(root).chosen(self.time_of(at, member, root));
+                return Some(member);
+            }
+            let time = self.time_of(at, member, root);
+            let group = match at {
+                None => &mut self.root,
+                Some(id) => self.groups.get_mut(&id)?,
+            };
+            if time <= noted {
+                group.time(root).chosen(time);
+                return Some(member);
+            }
+            group.members.pop();
+            group.members.push(Reverse((time, member)));
+        }
+    }
+
+    fn time_of(&self, at: Option<AccountId>, member: Member, root: &VirtualTime) -> u64 {
+        match member {
+            Member::Processes => {
+                let group = at.and_then(|id| self.groups.get(&id)).unwrap_or(&self.root);
+                group.time(root).direct()
+            }
+            Member::Group(id) => {
+                let account = self.groups.get(&id).and_then(|group| group.account.as_ref());
+                account.map_or(0, |account| account.time.own())
+            }
+        }
+    }
+
+    /// The processes of a group have all been taken: it, and those above it that have nothing else, are members no more.
+    fn retire(&mut self, mut path: Vec<AccountId>, mut at: Option<AccountId>) {
+        let mut gone = Member::Processes;
+        loop {
+            let group = match at {
+                None => &mut self.root,
+                Some(id) => match self.groups.get_mut(&id) {
+                    Some(group) => group,
+                    None => return,
+                },
+            };
+            if group.members.peek().is_some_and(|Reverse((_, member))| *member == gone) {
+                group.members.pop();
+            } else {
+                group.members.retain(|Reverse((_, member))| *member != gone);
+            }
+            if !group.members.is_empty() {
+                return;
+            }
+            let Some(id) = path.pop() else { return };
+            self.groups.remove(&id);
+            gone = Member::Group(id);
+            at = path.last().copied();
+        }
+    }
+
+    /// The virtual time of the member that would be chosen at the root; none if there is nothing to run.
+    pub(super) fn front(&mut self, root: &VirtualTime) -> Option<u64> {
+        let member = self.least(None, root)?;
+        Some(self.time_of(None, member, root))
+    }
+
+    /// Takes out one of the processes that were preempted.
+    pub(super) fn take_preempted(&mut self) -> Option<Arc<Process>> {
+        if self.preempted == 0 {
+            return None;
+        }
+        let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
+        let mut all = std::iter::once((None, &mut self.root)).chain(groups);
+        let (at, process) = all.find_map(|(at, group)| Some((at, group.preempted.pop_front()?)))?;
+        self.removed(at, &process);
+        Some(process)
+    }
+
+    /// For simulations: takes out the process with that number among all.
+    pub(super) fn remove_nth(&mut self, nth: usize) -> Option<Arc<Process>> {
+        let mut index = 0;
+        self.remove_first(|_| {
+            index += 1;
+            index > nth
+        })
+    }
+
+    /// Takes out the first process that `is_it`.
+    pub(super) fn remove_first(&mut self, mut is_it: impl FnMut(&Process) -> bool) -> Option<Arc<Process>> {
+        let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
+        let mut all = std::iter::once((None, &mut self.root)).chain(groups);
+        let (at, process) = all.find_map(|(at, group)| {
+            let lanes = [&mut group.woken, &mut group.preempted];
+            lanes.into_iter().find_map(|lane| {
+                let index = lane.iter().position(|process| is_it(process))?;
+                Some((at, lane.remove(index)?))
+            })
+        })?;
+        self.removed(at, &process);
+        Some(process)
+    }
+
+    /// A process was taken out of the middle.
+    fn removed(&mut self, at: Option<AccountId>, process: &Process) {
+        self.taken(process);
+        let group = match at {
+            None => &self.root,
+            Some(id) => match self.groups.get(&id) {
+                Some(group) => group,
+                None => return,
+            },
+        };
+        if group.lanes_are_empty() {
+            let mut path: Vec<_> = process
+                .account
+                .iter()
+                .flat_map(|account| account.chain())
+                .map(|account| account.id)
+                .collect();
+            path.reverse();
+            self.retire(path, at);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Shares of the CPU: how far ahead of others a subtree is, in virtual time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::budget::{Account, DEFAULT_SHARE};
+
+/// How far a subtree that comes back from waiting may lie behind the others, in nanoseconds: who has waited for an hour
+/// has not saved up an hour.
+const MAX_LAG: u64 = 1_000_000;
+
+/// The virtual time of a subtree: what it has used of the CPU, in nanoseconds, divided by its share. Whoever has used least
+/// has the next turn. All workers add to the same times, so that shares are of the whole machine.
+#[derive(Default)]
+pub(crate) struct VirtualTime {
+    /// The subtree's, among its siblings.
+    own: AtomicU64,
+    /// That of the processes which belong to no budget below it, as if they were a subtree with the default share.
+    direct: AtomicU64,
+    /// The time of the member that was chosen last: where those that come back from waiting go on.
+    floor: AtomicU64,
+}
+
+impl VirtualTime {
+    pub(super) fn own(&self) -> u64 {
+        self.own.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn direct(&self) -> u64 {
+        self.direct.load(Ordering::Relaxed)
+    }
+
+    /// A member with that time has been chosen.
+    pub(super) fn chosen(&self, time: u64) {
+        self.floor.fetch_max(time, Ordering::Relaxed);
+    }
+
+    /// The processes of this subtree have something to do again.
+    pub(super) fn direct_is_back(&self) {
+        self.direct.fetch_max(self.earliest(), Ordering::Relaxed);
+    }
+
+    /// A subtree of this one has something to do again.
+    pub(super) fn is_back(&self, member: &Self) {
+        member.own.fetch_max(self.earliest(), Ordering::Relaxed);
+    }
+
+    fn earliest(&self) -> u64 {
+        self.floor.load(Ordering::Relaxed).saturating_sub(MAX_LAG)
+    }
+
+    /// Charges a turn of a process that belongs to `account`, or to none.
+    pub(super) fn charge(root: &Self, account: Option<&Account>, cost: u64) {
+        let direct = account.map_or(root, |account| &account.time);
+        direct.direct.fetch_add(cost, Ordering::Relaxed);
+        let mut next = account;
+        while let Some(account) = next {
+            let weighted = cost.saturating_mul(DEFAULT_SHARE.into()) / u64::from(account.share().max(1));
+            account.time.own.fetch_add(weighted, Ordering::Relaxed);
+            next = account.parent();
+        }
+    }
+}
