@@ -22,6 +22,9 @@ use crate::supervisor::start::Started;
 /// takes to bring up another, whatever little the child did itself.
 const CRASH_REDUCTIONS: u64 = 20_000;
 
+/// Children that are started in one turn: however many there are, others have theirs.
+const STARTS_A_TURN: u32 = 32;
+
 pub(super) async fn run(spec: SupervisorSpec, context: Context) -> ExitReason {
     let seed = context.runtime().inner.random_u64();
     let machine = Machine::new(&spec, seed);
@@ -37,7 +40,7 @@ pub(super) async fn run(spec: SupervisorSpec, context: Context) -> ExitReason {
     let mut event = Some(Event::Start);
     loop {
         if let Some(event) = event.take()
-            && let Some(reason) = supervisor.take_step(event)
+            && let Some(reason) = supervisor.take_step(event).await
         {
             return reason;
         }
@@ -99,18 +102,28 @@ impl Supervisor {
     }
 
     /// Takes an event in and carries the actions out; the reason to exit, if it has come to that.
-    fn take_step(&mut self, event: Event) -> Option<ExitReason> {
+    async fn take_step(&mut self, event: Event) -> Option<ExitReason> {
         let mut events = VecDeque::from([self.with_liveness(event)]);
+        let mut starts = 0;
         while let Some(event) = events.pop_front() {
+            if starts >= STARTS_A_TURN {
+                starts = 0;
+                self.context.yield_now().await;
+            }
             for action in self.machine.step(event, self.context.runtime().now()) {
                 match action {
-                    Action::Start(child) => events.push_back(self.start(child)),
+                    Action::Start(child) => {
+                        events.push_back(self.start(child));
+                        starts += 1;
+                    }
                     Action::Exit(reason) => return Some(reason),
                     action => self.perform(action),
                 }
             }
         }
-        if let Some(entry) = &self.partitions {
+        if let Some(entry) = &self.partitions
+            && self.machine.partitions_have_changed()
+        {
             entry.update(self.machine.partitions().unwrap_or_default());
         }
         None

@@ -96,7 +96,7 @@ impl Machine {
         found.copied().ok_or(ManagementError::NotFound)
     }
 
-    fn status(&self, key: ChildKey) -> Status {
+    pub(super) fn status(&self, key: ChildKey) -> Status {
         self.children.get(&key).map_or(Status::Stopped, |child| child.status)
     }
 
@@ -145,6 +145,9 @@ impl Machine {
         if self.is_dynamic() {
             return Err(ManagementError::DynamicChildren);
         }
+        if let Mode::Partitions { size } = self.mode {
+            return Err(ManagementError::NoPartitions(size));
+        }
         let key = self.find(name)?;
         match self.status(key) {
             Status::Alive(_) => return Err(ManagementError::Running),
@@ -184,18 +187,32 @@ impl Machine {
         if partitions > most {
             return Err(ManagementError::NoPartitions(most));
         }
-        let old = std::mem::replace(size, partitions);
-        let keys: Vec<ChildKey> = self.children.keys().copied().collect();
+        let old = *size;
+        self.partitions_changed = true;
         if partitions >= old {
-            let more = keys[old..partitions].iter().copied();
+            *size = partitions;
+            let more = self.children.keys().copied().take(partitions).skip(old);
             let left = more.filter(|key| self.status(*key) == Status::Stopped).collect();
             self.start_all(left, Purpose::Resize { from, old });
         } else {
-            let left = keys[partitions..].iter().rev().copied().collect();
-            let then = Then::Reply(from, Response::Resized(old));
-            self.phase = Phase::Stopping { current: None, left, then };
-            self.stop_next();
+            self.use_partitions(partitions, Then::Reply(from, Response::Resized(old)));
         }
         Ok(())
+    }
+
+    /// Uses so many partitions, which are not more than before, and stops the others.
+    pub(super) fn use_partitions(&mut self, count: usize, then: Then) {
+        if let Mode::Partitions { size } = &mut self.mode {
+            *size = count;
+        }
+        let unused = self.children.len().saturating_sub(count);
+        let left: VecDeque<ChildKey> = self.children.keys().rev().copied().take(unused).collect();
+        for key in &left {
+            if !matches!(self.status(*key), Status::Alive(_)) {
+                self.set_status(*key, Status::Stopped);
+            }
+        }
+        self.phase = Phase::Stopping { current: None, left, then };
+        self.stop_next();
     }
 }

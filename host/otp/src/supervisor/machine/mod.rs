@@ -221,6 +221,8 @@ pub(in crate::supervisor) struct Machine {
     phase: Phase,
     deferred: VecDeque<Deferred>,
     ended_early: HashMap<Pid, ExitReason>,
+    /// Whether partitions have come, gone or started.
+    partitions_changed: bool,
     random: SplitMix64,
     now: Instant,
     actions: Vec<Action>,
@@ -250,6 +252,7 @@ impl Machine {
             phase: Phase::Idle,
             deferred: VecDeque::new(),
             ended_early: HashMap::new(),
+            partitions_changed: true,
             random: SplitMix64::new(seed),
             now: Instant::default(),
             actions: Vec::new(),
@@ -331,6 +334,7 @@ impl Machine {
     }
 
     fn set_status(&mut self, key: ChildKey, status: Status) {
+        self.partitions_changed = true;
         let Some(child) = self.children.get_mut(&key) else { return };
         let old = std::mem::replace(&mut child.status, status);
         if let Status::Alive(pid) = old

@@ -15,7 +15,8 @@ impl Machine {
         match (&mut self.mode, spec.children) {
             (Mode::Static, Children::Static(children)) => self.swap_children(children),
             (Mode::Partitions { size }, Children::Partitions(children)) => {
-                *size = children.len();
+                // Those that are in use stay in use; a new one is not started yet.
+                *size = (*size).min(children.len());
                 self.swap_children(children);
             }
             (
@@ -37,6 +38,7 @@ impl Machine {
             }
             (Mode::Static | Mode::Partitions { .. }, _) => return Err(ManagementError::StaticChildren),
         }
+        self.partitions_changed = true;
         self.window.reconfigure(spec.flags.intensity, spec.flags.period);
         for window in self.children.values_mut().filter_map(|child| child.window.as_mut()) {
             window.reconfigure(spec.flags.intensity, spec.flags.period);

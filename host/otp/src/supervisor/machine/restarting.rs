@@ -162,6 +162,12 @@ impl Machine {
             Strategy::OneForAll => self.children.keys().copied().collect(),
             Strategy::RestForOne => self.children.range(child..).map(|(key, _)| *key).collect(),
         };
+        // Their own restarts, if some were to come, are part of this one.
+        for sibling in group.iter().filter(|key| **key != child) {
+            if let Status::Restarting { .. } | Status::Parked = self.status(*sibling) {
+                self.set_status(*sibling, Status::Stopped);
+            }
+        }
         let siblings = group.iter().filter(|key| **key != child);
         let with = siblings.filter_map(|key| self.spec(*key)).map(|spec| spec.id.clone()).collect();
         let left = group.iter().rev().copied().filter(|key| *key != child).collect();
@@ -177,6 +183,11 @@ impl Machine {
     /// The siblings are stopped.
     pub(super) fn start_group(&mut self, child: ChildKey, group: VecDeque<ChildKey>, wait: Duration) {
         if wait.is_zero() {
+            // It has its turn among the others, and is only one of them if an earlier one fails. Where it is alone it may
+            // be known by its last process until it has another.
+            if group.len() > 1 {
+                self.set_status(child, Status::Stopped);
+            }
             return self.start_all(group, Purpose::Restart);
         }
         self.phase = Phase::Idle;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Action, Alarm, ChildKey, Machine, Mode, Phase, Purpose, Status};
+use super::{Action, Alarm, ChildKey, Machine, Mode, Phase, Purpose, Status, Then};
 use crate::event::ReportKind;
 use crate::exit_reason::ExitReason;
 use crate::pid::Pid;
@@ -60,6 +60,7 @@ impl Machine {
     fn started(&mut self, child: ChildKey, pid: Pid, info: Option<Bytes>) {
         let Some(entry) = self.children.get_mut(&child) else { return };
         entry.started_at = self.now;
+        self.partitions_changed = true;
         if let Some(last) = entry.last_pid.replace(pid) {
             self.by_pid.remove(&last);
         }
@@ -160,15 +161,18 @@ impl Machine {
                 self.restart_after(child, wait, false);
             }
             Purpose::Request { from, new } => {
-                self.set_status(child, Status::Stopped);
+                // A dynamic child that was there before was parked, and is known by its last process only.
+                let parked = self.is_dynamic() && !new;
+                self.set_status(child, if parked { Status::Parked } else { Status::Stopped });
                 if new {
                     self.remove(child);
                 }
                 self.refuse(from, ManagementError::StartFailed(reason));
             }
-            Purpose::Resize { from, .. } => {
+            Purpose::Resize { from, old } => {
                 self.set_status(child, Status::Stopped);
-                self.refuse(from, ManagementError::StartFailed(reason));
+                let failed = Response::Failed(ManagementError::StartFailed(reason));
+                self.use_partitions(old, Then::Reply(from, failed));
             }
         }
     }

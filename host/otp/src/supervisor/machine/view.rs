@@ -1,6 +1,6 @@
 //! What a supervisor knows of its children.
 
-use super::{Child, Machine, Mode, Phase, Status};
+use super::{Child, ChildKey, Machine, Mode, Phase, Purpose, Status};
 use crate::pid::Pid;
 use crate::supervisor::request::{ChildCounts, ChildInfo, ChildState};
 use crate::supervisor::spec::ChildType;
@@ -8,10 +8,7 @@ use crate::supervisor::spec::ChildType;
 impl Machine {
     /// The children in reverse start order (rule S56).
     pub(super) fn which_children(&self) -> Vec<ChildInfo> {
-        let starting = match &self.phase {
-            Phase::Starting { current: Some((child, _)), .. } => Some(*child),
-            _ => None,
-        };
+        let starting = self.starting_child();
         let info = |(key, child): (_, &Child)| {
             let spec = &child.spec;
             ChildInfo {
@@ -37,6 +34,14 @@ impl Machine {
             }
         };
         self.children.iter().rev().map(|(key, child)| info((*key, child))).collect()
+    }
+
+    /// The child whose start is awaited.
+    fn starting_child(&self) -> Option<ChildKey> {
+        match &self.phase {
+            Phase::Starting { current: Some((child, _)), .. } => Some(*child),
+            _ => None,
+        }
     }
 
     /// How many children there are (rules S57, S65). `is_alive` knows of a process whether it is; OTP does not ask for
@@ -68,11 +73,19 @@ impl Machine {
         self.by_pid.contains_key(&pid)
     }
 
+    /// Whether the partitions in use may be others than when this was asked last. Not before all have started first:
+    /// that would be asked once for each of them.
+    pub(in crate::supervisor) fn partitions_have_changed(&mut self) -> bool {
+        let starts = matches!(self.phase, Phase::Starting { purpose: Purpose::Initial, .. });
+        !starts && std::mem::take(&mut self.partitions_changed)
+    }
+
     /// The partitions in use, if its children are partitions.
     pub(in crate::supervisor) fn partitions(&self) -> Option<Vec<Option<Pid>>> {
         let Mode::Partitions { size } = self.mode else { return None };
-        let pids = self.children.values().take(size).map(|child| match child.status {
-            Status::Alive(pid) => Some(pid),
+        let starting = self.starting_child();
+        let pids = self.children.iter().take(size).map(|(key, child)| match child.status {
+            Status::Alive(pid) if starting != Some(*key) => Some(pid),
             _ => None,
         });
         Some(pids.collect())

@@ -150,3 +150,42 @@ fn crashes_are_charged_to_the_supervisor() {
         assert_eq!(used(&tree) - before, 10 * 20_000);
     });
 }
+
+#[test]
+fn the_wait_of_a_group_is_that_of_the_crash_which_came_last() {
+    for_seeds(|seed| {
+        let mut tree = Tree::start(seed, flags(Strategy::RestForOne, 5), |trace| {
+            let worker = |id: &str, seconds| {
+                let spec = ChildSpec::worker(id, scripted(trace, id, &[Script::Run]));
+                spec.backoff(Backoff::constant(Duration::from_secs(seconds)))
+            };
+            vec![worker("a", 20), worker("b", 10)]
+        });
+        tree.end("b", oops());
+        assert_eq!(tree.which(), ["b:restarting", "a:running"]);
+        tree.end("a", oops());
+        assert_eq!(tree.which(), ["b:stopped", "a:restarting"]);
+        tree.run_for(15_000);
+        assert_eq!(tree.history()[2..], [""; 0], "b is not started without a");
+        tree.run_for(10_000);
+        assert_eq!(tree.history()[2..], ["start a", "start b"]);
+    });
+}
+
+/// One that can't be resumed is parked as before: it can be tried again, or terminated.
+#[test]
+fn a_dynamic_child_that_can_not_be_resumed_stays_parked() {
+    for_seeds(|seed| {
+        let mut tree = Tree::start_spec(seed, |_| {
+            SupervisorSpec::dynamic("app", None, 0, Duration::from_secs(5), None, Vec::new()).unwrap()
+        });
+        let scripts = [Script::Run, Script::Fail, Script::Run];
+        let spec = ChildSpec::worker("d", scripted(&tree.trace, "d", &scripts)).parked_over_intensity();
+        let Ok(StartedChild::Running { pid, .. }) = tree.start_child(spec) else { panic!() };
+        tree.end("d", oops());
+        assert_eq!(tree.which(), ["d:parked"]);
+        assert_eq!(tree.restart(pid), Err(ManagementError::StartFailed(oops())));
+        assert_eq!(tree.which(), ["d:parked"]);
+        assert!(matches!(tree.restart(pid), Ok(StartedChild::Running { .. })));
+    });
+}

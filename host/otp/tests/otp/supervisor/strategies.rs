@@ -107,3 +107,41 @@ fn s28_what_is_not_restarted_does_not_count() {
         );
     });
 }
+
+/// A group restart takes over whatever restarts were to come: their retries do nothing any more.
+#[test]
+fn s31_s35_a_group_restart_supersedes_the_retries_of_its_members() {
+    for_seeds(|seed| {
+        let mut tree = Tree::start(seed, flags(Strategy::RestForOne, 3), |trace| {
+            let worker = |id: &str| {
+                ChildSpec::worker(id, scripted(trace, id, &[Script::Run, Script::Fail, Script::Run]))
+            };
+            vec![worker("b"), worker("c")]
+        });
+        let pids = ["c", "b"].map(|id| tree.pid(id).unwrap());
+        for pid in pids {
+            tree.simulator.runtime().exit(pid, oops());
+            // Both have ended before the supervisor hears of one: of c first.
+            tree.simulator.run_only(pid);
+        }
+        tree.run_for(10);
+        assert_eq!(tree.history()[2..], ["start c", "start b", "start b", "start c"]);
+        assert_eq!(tree.which(), ["c:running", "b:running"]);
+    });
+}
+
+#[test]
+fn s35_who_crashed_is_stopped_while_a_sibling_is_tried_again() {
+    for_seeds(|seed| {
+        let mut tree = Tree::start(seed, flags(Strategy::OneForAll, 1), |trace| {
+            let failing = scripted(trace, "a", &[Script::Run, Script::Fail]);
+            let second = Backoff::constant(Duration::from_secs(1));
+            let a = ChildSpec::worker("a", failing).backoff(second);
+            vec![a, ChildSpec::worker("c", scripted(trace, "c", &[Script::Run]))]
+        });
+        tree.end("c", oops());
+        assert_eq!(tree.which(), ["c:stopped", "a:restarting"]);
+        assert_eq!(tree.terminate("a"), Ok(()));
+        assert_eq!(tree.delete("c"), Ok(()), "it is not left restarting for ever");
+    });
+}
