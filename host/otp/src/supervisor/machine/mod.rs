@@ -342,7 +342,10 @@ impl Machine {
         {
             self.by_pid.remove(&pid);
         }
-        if let Status::Restarting { .. } = old {
+        // One that is due is a message on its way, as OTP's is: it counts if the child is to be restarted again by then.
+        if let Status::Restarting { due, .. } = old
+            && due > self.now
+        {
             self.actions.push(Action::ClearAlarm(Alarm::Retry(key)));
         }
         match status {
