@@ -300,6 +300,83 @@ fn a_temporary_child_that_has_ended_is_not_started_again() {
     while block_on(steering.children("app")).unwrap().iter().any(|child| child.id == "once") {}
     assert_eq!(tree.plan(), [""; 0]);
     tree.edit("args = \"Return\"", "args = \"Error\"");
-    assert_eq!(tree.apply(), ["-/+ app/once"]);
+    assert_eq!(tree.apply(), ["~ app/once"]);
     assert_eq!(tree.pid("once"), None, "it has done its work");
+    let children = block_on(steering.children("app")).unwrap();
+    assert!(children.iter().all(|child| child.id != "once"), "S17: and is not known any more");
+}
+
+#[test]
+fn what_somebody_has_started_under_a_new_childs_id_is_left_alone() {
+    let mut tree = Edited::start();
+    let root = tree.node.node().root();
+    tree.node.run(move |context| async move {
+        let supervisor = regrow_otp::Destination::Pid(root);
+        let spec = regrow_otp::supervisor::get_child_spec(&context, &supervisor, "last").await.unwrap();
+        let spec = regrow_otp::supervisor::ChildSpec { id: "x".into(), ..spec };
+        regrow_otp::supervisor::terminate_child(&context, &supervisor, "last").await.unwrap();
+        regrow_otp::supervisor::start_child(&context, &supervisor, spec).await.unwrap();
+    });
+    let x = tree.pid("last");
+    tree.text.push_str("[[supervisor.children]]\nid = \"x\"\ncomponent = \"hostile\"\nentry = \"victim\"\n");
+    tree.edit("intensity = 3", "intensity = 3");
+    let (kind, message) = tree.refused();
+    assert_eq!(kind, ErrorKind::Refused);
+    assert!(message.contains("app/x is there already, and not from the manifest"), "{message}");
+    assert_eq!(tree.pid("last"), x);
+}
+
+#[test]
+fn a_name_moves_to_an_earlier_supervisor() {
+    let mut tree = Edited::start();
+    let last = tree.pid("last");
+    tree.edit("name = \"last\"", "name = \"other\"");
+    tree.edit("name = \"worker\"\n", "name = \"worker\"\n[[supervisor.children.supervisor.children]]\nid = \"more\"\ncomponent = \"hostile\"\nentry = \"victim\"\nname = \"last\"\n");
+    assert_eq!(tree.apply(), ["+ app/pool/more", "-/+ app/last"]);
+    assert!(tree.pid("last").is_some() && tree.pid("last") != last);
+    assert!(tree.pid("other").is_some());
+}
+
+#[test]
+fn a_supervisor_that_is_starting_can_not_be_compared() {
+    let tree = Edited::start();
+    let pool = "[[supervisor.children]]\nid = \"slow\"\nsupervisor = { children = [{ id = \"never\", component = \"behaviour\", entry = \"helper-init\", args = \"Nothing\", start_timeout_ms = \"infinity\" }] }\n";
+    let text = format!("{}{pool}", tree.text);
+    std::fs::write(tree.path(), &text).unwrap();
+    let manifest = Manifest::read(&tree.path()).unwrap();
+    let node = TestNode::start_manifest(manifest, 2).unwrap();
+    node.await_name("last");
+    let slow = || block_on(node.node().steering().children("app")).unwrap()[3].state.clone();
+    while slow() != "starting" {}
+    let refused = block_on(node.node().steering().plan(&tree.path())).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Busy);
+    assert_eq!(refused.message, "app/slow is starting; try again when it runs");
+}
+
+#[test]
+fn a_plan_shows_no_secrets_and_what_no_child_runs() {
+    let mut tree = Edited::start();
+    tree.edit("[components.hostile]", "[components.unused]\npath = \"hostile.wasm\"\n[components.hostile]");
+    tree.apply();
+    tree.edit(
+        "[components.unused]",
+        "[components.unused]\ngrants = { env = { TOKEN = \"hunter2\" } }\nlimits = { timers = 7 }",
+    );
+    tree.edit("[components.hostile]", "[components.hostile]\ngrants = { env = { KEY = \"hunter3\" } }");
+    let report = block_on(tree.node.node().steering().plan(&tree.path())).unwrap();
+    let text = format!("{report:?}");
+    assert!(!text.contains("hunter"), "{text}");
+    assert!(text.contains("grants: none -> env: TOKEN") && text.contains("limits.timers"), "{text}");
+    assert_eq!(lines(&report)[0], "~ component unused");
+    assert_eq!(lines(&report)[1..], ["-/+ app/pool/worker-1", "-/+ app/pool/worker-2"]);
+}
+
+#[test]
+fn a_temporary_child_is_restarted_by_hand() {
+    let mut tree = Edited::start();
+    tree.edit("name = \"first\"", "name = \"first\"\nrestart = \"temporary\"");
+    assert_eq!(tree.apply(), ["~ app/first"]);
+    let before = tree.pid("first");
+    let started = block_on(tree.node.node().steering().restart("app/first")).unwrap();
+    assert!(started.is_some() && tree.pid("first").is_some() && tree.pid("first") != before);
 }

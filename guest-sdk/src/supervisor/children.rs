@@ -67,6 +67,8 @@ pub struct ChildInfo {
     pub id: String,
     /// What it is doing.
     pub state: ChildState,
+    /// The process that it had last: a dynamic child is named by it while it is restarted or parked.
+    pub last_pid: Option<Pid>,
     /// Whether it is a supervisor.
     pub is_supervisor: bool,
     /// When it is restarted.

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 
 use crate::control::protocol::{Reply, Request, SteeringError, to_line};
 use crate::control::server::is_served;
-use crate::control::socket::find_sockets;
+use crate::control::socket::{find_sockets, own_uid};
 
 /// A connection to a node.
 pub struct Client {
@@ -59,7 +59,13 @@ impl Client {
     /// [`ClientError::Unreachable`]
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
         let stream = UnixStream::connect(path).await;
-        let stream = stream.map_err(|error| ClientError::Unreachable(path.to_owned(), error))?;
+        let unreachable = |error| ClientError::Unreachable(path.to_owned(), error);
+        let stream = stream.map_err(unreachable)?;
+        // Whoever put a socket there could say anything.
+        let (own, peer) = (own_uid().map_err(unreachable)?, stream.peer_cred().map_err(unreachable)?);
+        if peer.uid() != own && own != 0 {
+            return Err(unreachable(io::Error::other("the node is another user's")));
+        }
         Ok(Self { stream: BufReader::new(stream) })
     }
 

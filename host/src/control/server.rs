@@ -23,6 +23,9 @@ const MAX_CLIENTS: usize = 64;
 /// The longest request, in bytes.
 const MAX_REQUEST_BYTES: u64 = 64 << 10;
 
+/// How long a client may say nothing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// How long a client may take to read an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -117,7 +120,9 @@ async fn serve_client(
     let mut reader = BufReader::new(reader);
     loop {
         let mut line = Vec::new();
-        let read = (&mut reader).take(MAX_REQUEST_BYTES).read_until(b'\n', &mut line).await?;
+        let mut limited = (&mut reader).take(MAX_REQUEST_BYTES);
+        let read = timeout(IDLE_TIMEOUT, limited.read_until(b'\n', &mut line)).await;
+        let read = read.map_err(|_| std::io::ErrorKind::TimedOut)??;
         if read == 0 {
             return Ok(());
         }
@@ -130,13 +135,30 @@ async fn serve_client(
                 log(&mut reader, writer, &*commands, lines, follow).await?;
                 Reply::Done
             }
-            Ok(request) => commands.run(request).await,
+            Ok(request) => {
+                // It goes on even if the client goes, but does not take a client's place any more.
+                let mut running = tokio::spawn(commands.run(request));
+                tokio::select! {
+                    done = &mut running => done.unwrap_or_else(|error| {
+                        Reply::Error(SteeringError::new(ErrorKind::Failed, error.to_string()))
+                    }),
+                    () = gone(&mut reader) => return Ok(()),
+                }
+            }
             Err(error) => {
                 let message = format!("the request is not understood: {error}");
                 Reply::Error(SteeringError::new(ErrorKind::BadRequest, message))
             }
         };
         write(writer, &reply).await?;
+    }
+}
+
+/// Waits until the client has gone.
+async fn gone(reader: &mut BufReader<OwnedReadHalf>) {
+    // What it says meanwhile is read when it has its answer; then it is not looked whether it is still there.
+    if matches!(reader.fill_buf().await, Ok(said) if !said.is_empty()) {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -154,12 +176,11 @@ async fn log(
     if !follow {
         return Ok(());
     }
-    let mut gone = [0];
     loop {
         let line = tokio::select! {
             line = more.recv() => line,
             // A client that says something more, or goes, has enough.
-            _ = reader.read(&mut gone) => return Ok(()),
+            _ = reader.fill_buf() => return Ok(()),
         };
         let line = match line {
             Ok(line) => line.to_string(),

@@ -60,21 +60,28 @@ pub fn default_path(application: &str) -> Result<PathBuf, SocketError> {
         .mode(0o700)
         .create(&folder)
         .map_err(|error| wrong(error.to_string()))?;
-    let metadata = fs::symlink_metadata(&folder).map_err(|error| wrong(error.to_string()))?;
-    let own = own_uid().map_err(|error| wrong(error.to_string()))?;
+    check_folder(&folder).map_err(wrong)?;
+    Ok(folder.join(format!("{name}.{}.sock", std::process::id())))
+}
+
+/// Nobody else may have put a socket there.
+fn check_folder(folder: &Path) -> Result<(), String> {
+    let metadata = fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
+    let own = own_uid().map_err(|error| error.to_string())?;
     if !metadata.is_dir() || metadata.uid() != own {
-        return Err(wrong("the folder belongs to somebody else".to_owned()));
+        return Err("the folder belongs to somebody else".to_owned());
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(wrong("others may enter the folder; chmod 700 it".to_owned()));
+        return Err("others may enter the folder; chmod 700 it".to_owned());
     }
-    Ok(folder.join(format!("{name}.{}.sock", std::process::id())))
+    Ok(())
 }
 
 /// The control sockets of the user's nodes, with the names of their applications. Some may be those of nodes that have
 /// died.
 pub fn find_sockets() -> Vec<(String, PathBuf)> {
-    let entries = folder().and_then(fs::read_dir).into_iter().flatten().flatten();
+    let folder = folder().ok().filter(|folder| check_folder(folder).is_ok());
+    let entries = folder.map(fs::read_dir).into_iter().flatten().flatten().flatten();
     let named = entries.filter_map(|entry| {
         let file = entry.file_name().into_string().ok()?;
         let (name, process) = file.strip_suffix(".sock")?.rsplit_once('.')?;

@@ -1,5 +1,6 @@
 //! What a component may reach outside its own memory. Nothing unless granted.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
@@ -37,6 +38,30 @@ pub struct DirGrant {
     pub guest: String,
     /// Whether the guest may change what is in it.
     pub write: bool,
+}
+
+/// What is granted, without the values of environment variables.
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dirs = self.dirs.iter().map(|dir| {
+            let access = if dir.write { "read-write" } else { "read" };
+            format!("{} as {} ({access})", dir.host.display(), dir.guest)
+        });
+        let lists = [
+            ("dirs", dirs.collect()),
+            ("env", self.env.iter().map(|(name, _)| name.clone()).collect()),
+            ("spawn", self.spawn.clone()),
+            ("supervise", self.supervise.clone()),
+            ("start_children", self.start_children.clone()),
+        ];
+        let words = [("stdio", self.stdio), ("signal", self.signal)];
+        let lists = lists.into_iter().filter(|(_, list): &(_, Vec<String>)| !list.is_empty());
+        let lists = lists.map(|(name, list)| format!("{name}: {}", list.join(", ")));
+        let words = words.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name.to_owned());
+        let granted: Vec<String> = lists.chain(words).collect();
+        f.write_str(if granted.is_empty() { "none" } else { "" })?;
+        f.write_str(&granted.join("; "))
+    }
 }
 
 impl Grants {

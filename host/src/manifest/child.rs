@@ -108,7 +108,9 @@ pub(super) fn read_child(value: &Value<'_>, depth: usize, errors: &Reading<'_>) 
     let over_intensity = table.word("over_intensity", &OverIntensity::ALL).unwrap_or_default();
     table.finish();
     let (Some(id), Some(start)) = (id, start) else { return Vec::new() };
-    check_id(&id, errors);
+    // The longest of those that there will be.
+    let longest = if counted.is_some() { numbered_name(&id.value, count) } else { id.value.clone() };
+    check_id(&Located { value: longest, span: id.span.clone() }, errors);
     let child = Child { id, start, restart, shutdown, significant, start_timeout, backoff, over_intensity };
     if let Some(value) =
         counted.filter(|_| count <= MAX_CHILDREN && count.saturating_mul(child.size()) > MAX_CHILDREN)
@@ -173,13 +175,17 @@ fn read_backoff(table: &Table<'_, '_>) -> Option<Backoff> {
 /// One of several like it: `-n` behind its id and its name.
 fn numbered(child: &Child, n: u64) -> Child {
     let mut child = child.clone();
-    child.id.value = format!("{}-{n}", child.id.value);
+    child.id.value = numbered_name(&child.id.value, n);
     if let ChildStart::Worker { name: Some(name), .. }
     | ChildStart::Supervisor(Supervisor { name: Some(name), .. }) = &mut child.start
     {
-        name.value = format!("{}-{n}", name.value);
+        name.value = numbered_name(&name.value, n);
     }
     child
+}
+
+fn numbered_name(name: &str, n: u64) -> String {
+    format!("{name}-{n}")
 }
 
 fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {

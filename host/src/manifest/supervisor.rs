@@ -73,6 +73,20 @@ impl Supervisor {
         self.name.iter().map(|name| name.value.clone()).chain(nested).collect()
     }
 
+    /// The components that the children of the whole tree run.
+    pub fn components(&self) -> HashSet<&str> {
+        let mut components = HashSet::new();
+        for child in &self.children {
+            match &child.start {
+                ChildStart::Worker { component, .. } => {
+                    components.insert(component.value.as_str());
+                }
+                ChildStart::Supervisor(nested) => components.extend(nested.components()),
+            }
+        }
+        components
+    }
+
     /// How many processes the tree begins with, this supervisor included.
     pub fn size(&self) -> u64 {
         let children: u64 = self.children.iter().map(Child::size).sum();
@@ -99,17 +113,23 @@ const STRATEGIES: [(&str, Word); 5] = [
     ("dynamic", Word::Dynamic),
 ];
 
+/// Restarts within five seconds that a dynamic or a partition supervisor allows unless it is told otherwise.
+const ELIXIR_INTENSITY: u32 = 3;
+
 pub(super) fn read_supervisor(table: Table<'_, '_>, depth: usize) -> Supervisor {
     let defaults = SupFlags::default();
     let word = table.word("strategy", &STRATEGIES).unwrap_or(Word::Otp(Strategy::OneForOne));
     let period = table.integer("period_s", 1).map(Duration::from_secs);
     let intensity = table.integer("intensity", 0);
+    // Elixir's supervisors have a default of their own (rule S1).
+    let elixir = word == Word::Dynamic || table.get("partitions").is_some();
+    let default_intensity = if elixir { ELIXIR_INTENSITY } else { defaults.intensity };
     let flags = SupFlags {
         strategy: match word {
             Word::Otp(strategy) => strategy,
             Word::Dynamic => Strategy::OneForOne,
         },
-        intensity: intensity.map_or(defaults.intensity, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+        intensity: intensity.map_or(default_intensity, |n| u32::try_from(n).unwrap_or(u32::MAX)),
         period: period.unwrap_or(defaults.period),
         auto_shutdown: table.word("auto_shutdown", &AutoShutdown::ALL).unwrap_or_default(),
     };

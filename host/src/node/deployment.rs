@@ -64,9 +64,16 @@ impl Deployment {
             look(&context, root, name, &mut live).await.map(|()| live)
         });
         let live = live.await??;
-        let old = Version { manifest: &self.manifest, contents: &self.contents };
-        let new = Version { manifest: new.manifest(), contents };
-        difference(old, new, &live).map_err(|why| SteeringError::new(ErrorKind::Refused, why))
+        let old = (self.manifest.clone(), self.contents.clone());
+        let new = (new.manifest().clone(), contents.clone());
+        // Of a large tree that takes a moment, which others need not wait for.
+        let compared = tokio::task::spawn_blocking(move || {
+            let version = |(manifest, contents)| Version { manifest, contents };
+            difference(version((&old.0, &old.1)), version((&new.0, &new.1)), &live)
+        });
+        let compared =
+            compared.await.map_err(|error| SteeringError::new(ErrorKind::Failed, error.to_string()))?;
+        compared.map_err(|why| SteeringError::new(ErrorKind::Refused, why))
     }
 
     /// What would change if `new` were applied.
@@ -87,28 +94,27 @@ impl Deployment {
         let specs = |manifest: &Manifest, contents: &Contents| {
             let builder = TreeBuilder { catalog: &self.catalog, contents };
             let root = builder.supervisor(&manifest.supervisor, &manifest.name.value);
+            let root = root.map_err(|why| SteeringError::new(ErrorKind::InvalidManifest, why))?;
             let mut specs = HashMap::new();
             collect(&root, &mut specs);
-            specs
+            Ok::<_, SteeringError>(specs)
         };
         let changing = Changing {
-            old: specs(&self.manifest, &self.contents),
-            new: specs(new.manifest(), &contents),
+            old: specs(&self.manifest, &self.contents)?,
+            new: specs(new.manifest(), &contents)?,
+            // From here on guests spawn the new versions.
+            before: self.catalog.replace(contents.clone()),
+            catalog: self.catalog.clone(),
             undo: Vec::new(),
             removals: Vec::new(),
         };
-        // From here on guests spawn the new versions.
-        let before = self.catalog.replace(contents.clone());
         match as_process(runtime, move |context| changing.carry_out(context, plan)).await? {
             Ok(()) => {
                 self.manifest = new.manifest().clone();
                 self.contents = contents;
                 Ok(PlanReport { changes, applied: true })
             }
-            Err(why) => {
-                self.catalog.replace(before);
-                Err(SteeringError::new(ErrorKind::RolledBack, why))
-            }
+            Err(why) => Err(SteeringError::new(ErrorKind::RolledBack, why)),
         }
     }
 }
@@ -122,12 +128,19 @@ async fn look(context: &Context, root: Pid, path: String, live: &mut Live) -> An
             Err(_) if pid != root => continue,
             Err(error) => return Err(error),
         };
-        let supervisors = children.iter().filter(|child| child.child_type == ChildType::Supervisor);
-        left.extend(supervisors.filter_map(|child| match child.state {
-            ChildState::Running(pid) => Some((pid, format!("{path}/{}", child.id))),
-            _ => None,
-        }));
-        live.insert(path, LiveSupervisor { pid, children });
+        for child in children.iter().filter(|child| child.child_type == ChildType::Supervisor) {
+            let path = format!("{path}/{}", child.id);
+            match child.state {
+                ChildState::Running(pid) => left.push((pid, path)),
+                // What is below it can't be compared yet.
+                ChildState::Starting(_) | ChildState::Restarting { .. } => {
+                    let message = format!("{path} is {}; try again when it runs", child.state.name());
+                    return Err(SteeringError::new(ErrorKind::Busy, message));
+                }
+                ChildState::Stopped | ChildState::Parked => {}
+            }
+        }
+        live.insert(path, LiveSupervisor::new(pid, children));
     }
     Ok(())
 }
@@ -158,6 +171,9 @@ enum Undo {
 struct Changing {
     old: HashMap<String, SupervisorSpec>,
     new: HashMap<String, SupervisorSpec>,
+    catalog: Arc<Catalog>,
+    /// The programs that guests spawned before.
+    before: Contents,
     undo: Vec<Undo>,
     /// What goes when all that is new runs.
     removals: Vec<(Pid, String)>,
@@ -173,6 +189,8 @@ impl Changing {
             }
             return Ok(());
         };
+        // What is started again is to spawn what it did before.
+        self.catalog.replace(std::mem::take(&mut self.before));
         let mut failures = Vec::new();
         while let Some(undo) = self.undo.pop() {
             failures.extend(self.undo(&context, undo).await.err());
@@ -184,8 +202,29 @@ impl Changing {
         })
     }
 
+    /// Stops what must go before anything is started, in the whole tree: a name may move from one supervisor to another.
+    async fn stop_first(&mut self, context: &Context, root: &SupervisorPlan) -> Result<(), String> {
+        let mut order = Vec::new();
+        let mut left = vec![root];
+        while let Some(plan) = left.pop() {
+            order.extend(plan.stop_first.iter().map(|id| (plan.pid, &plan.path, id)));
+            left.extend(plan.moves.iter().rev().filter_map(|step| match step {
+                Move::Within(below) => Some(below),
+                Move::Start { .. } => None,
+            }));
+        }
+        for (supervisor, path, id) in order.into_iter().rev() {
+            let stopped =
+                supervisors::terminate_child(context, &Destination::Pid(supervisor), id.as_str()).await;
+            stopped.map_err(|error| format!("{path}/{id} could not be stopped: {error}"))?;
+            self.undo.push(Undo::Stopped(supervisor, id.clone()));
+        }
+        Ok(())
+    }
+
     /// Goes through a supervisor and those below it, in supervision order.
     async fn supervisors(&mut self, context: &Context, plan: SupervisorPlan) -> Result<(), String> {
+        self.stop_first(context, &plan).await?;
         let mut left = vec![Work::Supervisor(plan)];
         while let Some(work) = left.pop() {
             match work {
@@ -210,12 +249,8 @@ impl Changing {
 
     async fn configure(&mut self, context: &Context, plan: &SupervisorPlan) -> Result<(), String> {
         let supervisor = Destination::Pid(plan.pid);
-        for id in plan.stop_first.iter().rev() {
-            let stopped = supervisors::terminate_child(context, &supervisor, id.as_str()).await;
-            stopped.map_err(|error| format!("{}/{id} could not be stopped: {error}", plan.path))?;
-            self.undo.push(Undo::Stopped(plan.pid, id.clone()));
-        }
         let Some(spec) = self.new.get(&plan.path).cloned() else { return Ok(()) };
+        let spec = spec.without(&plan.done);
         let configured = supervisors::configure(context, &supervisor, spec).await;
         configured.map_err(|error| format!("{} could not be changed: {error}", plan.path))?;
         self.undo.push(Undo::Configured(plan.pid, plan.path.clone()));

@@ -8,7 +8,7 @@ use regrow_otp::supervisor::{ChildInfo, ChildState, Restart};
 use crate::control::{Change, ChangeKind};
 use crate::engine::Contents;
 use crate::manifest::{Child, ChildStart, Manifest, Supervisor, SupervisorKind};
-use crate::node::settings::{Setting, child_settings, supervisor_settings};
+use crate::node::settings::{Setting, bytes, child_settings, program_settings, supervisor_settings};
 
 /// One version of an application.
 #[derive(Clone, Copy)]
@@ -23,12 +23,22 @@ pub(super) type Live = HashMap<String, LiveSupervisor>;
 /// A supervisor that runs, and its children.
 pub(super) struct LiveSupervisor {
     pub(super) pid: Pid,
-    pub(super) children: Vec<ChildInfo>,
+    /// By their ids; of dynamic ones, which share theirs, any.
+    children: HashMap<String, ChildInfo>,
 }
 
 impl LiveSupervisor {
+    pub(super) fn new(pid: Pid, children: Vec<ChildInfo>) -> Self {
+        Self { pid, children: children.into_iter().map(|child| (child.id.clone(), child)).collect() }
+    }
+
     fn child(&self, id: &str) -> Option<&ChildInfo> {
-        self.children.iter().find(|child| child.id == id)
+        self.children.get(id)
+    }
+
+    /// Whether a child has a process, or will have one by itself.
+    fn is_active(&self, id: &str) -> bool {
+        self.child(id).is_some_and(|child| !matches!(child.state, ChildState::Stopped | ChildState::Parked))
     }
 }
 
@@ -43,6 +53,8 @@ pub(super) struct SupervisorPlan {
     pub(super) moves: Vec<Move>,
     /// Children that are stopped last, in start order, when all that is new runs.
     pub(super) remove: Vec<String>,
+    /// Temporary children that have done their work: the supervisor knows them no more.
+    pub(super) done: HashSet<String>,
 }
 
 /// A part of a plan that starts something.
@@ -78,10 +90,13 @@ pub(super) fn difference(old: Version<'_>, new: Version<'_>, live: &Live) -> Res
             "the root supervisor can't be replaced while it runs ({why}); start another node"
         ));
     }
-    let mut comparison = Comparison { old, new, live, changes: Vec::new() };
+    let mut comparison = Comparison { old, new, live, changes: Vec::new(), conflicts: Vec::new() };
     comparison.components();
     let root = comparison.supervisor(name, old_root, new_root);
     let root = root.ok_or_else(|| "the tree is stopping".to_owned())?;
+    if !comparison.conflicts.is_empty() {
+        return Err(comparison.conflicts.join("; "));
+    }
     Ok(Difference { changes: comparison.changes, root })
 }
 
@@ -105,6 +120,8 @@ struct Comparison<'a> {
     new: Version<'a>,
     live: &'a Live,
     changes: Vec<Change>,
+    /// Why this can't be done.
+    conflicts: Vec<String>,
 }
 
 impl Comparison<'_> {
@@ -112,17 +129,21 @@ impl Comparison<'_> {
         self.changes.push(Change { kind, path: path.into(), details });
     }
 
-    /// Components whose bytes are others: also what no child of the manifest runs may be spawned by a guest.
+    /// Components that are others: also what no child of the manifest runs may be spawned by a guest. What children run
+    /// shows its grants and limits there.
     fn components(&mut self) {
+        let run = self.new.manifest.supervisor.components();
         for component in &self.new.manifest.components {
             let name = &component.name.value;
-            let programs = self.old.contents.get(name).zip(self.new.contents.get(name));
-            if let Some((old, new)) = programs
-                && old.component.digest() != new.component.digest()
-            {
-                let (old, new) = (old.component.digest().to_string(), new.component.digest().to_string());
-                let line = Setting::line("bytes", &old, &new);
-                self.note(ChangeKind::Update, format!("component {name}"), vec![line]);
+            let Some((old, new)) = self.old.contents.get(name).zip(self.new.contents.get(name)) else {
+                continue;
+            };
+            let lines = match run.contains(name.as_str()) {
+                true => Setting::differences(&[bytes(old)], &[bytes(new)]),
+                false => Setting::differences(&program_settings(old), &program_settings(new)),
+            };
+            if !lines.is_empty() {
+                self.note(ChangeKind::Update, format!("component {name}"), lines);
             }
         }
     }
@@ -139,6 +160,9 @@ impl Comparison<'_> {
         };
         let old_children: Vec<&Child> = old.children.iter().filter(is_there).collect();
         details.extend(order(&old_children, &new.children));
+        if new.kind != SupervisorKind::Static {
+            details.extend(self.template(old, new));
+        }
         if !details.is_empty() {
             self.note(ChangeKind::Update, path, details);
         }
@@ -148,14 +172,20 @@ impl Comparison<'_> {
             stop_first: Vec::new(),
             moves: Vec::new(),
             remove: Vec::new(),
+            done: HashSet::new(),
         };
         if new.kind != SupervisorKind::Static {
             // Its children are not the manifest's; what they come from is swapped with its other settings.
             return Some(plan);
         }
+        let by_id: HashMap<&str, &Child> =
+            old_children.iter().map(|child| (child.id.value.as_str(), *child)).collect();
         for child in &new.children {
             let id = &child.id.value;
-            match old_children.iter().find(|old| old.id.value == *id) {
+            match by_id.get(id.as_str()) {
+                None if live.child(id).is_some() => self.conflicts.push(format!(
+                    "{path}/{id} is there already, and not from the manifest; terminate and delete it, or take another id"
+                )),
                 None => {
                     self.note(ChangeKind::Add, format!("{path}/{id}"), vec![child.what()]);
                     plan.moves.push(Move::Start { id: id.clone(), new: true });
@@ -163,7 +193,7 @@ impl Comparison<'_> {
                 Some(old) => self.child(&mut plan, live, old, child),
             }
         }
-        self.removed(&mut plan, &old_children, new);
+        self.removed(&mut plan, live, &old_children, new);
         Some(plan)
     }
 
@@ -185,14 +215,14 @@ impl Comparison<'_> {
             lines.push(why);
             replaced = true;
         }
-        if replaced {
+        if live.child(id).is_none() {
+            plan.done.insert(id.clone());
+        }
+        // One that has done its work, was stopped, or is parked, is not started because of a change.
+        if replaced && live.is_active(id) {
             self.note(ChangeKind::Replace, &path, lines);
-            // One that has done its work, or was stopped, is not started because of a change.
-            let rests = live.child(id).is_none_or(|child| child.state == ChildState::Stopped);
-            if !rests {
-                plan.stop_first.push(id.clone());
-                plan.moves.push(Move::Start { id: id.clone(), new: false });
-            }
+            plan.stop_first.push(id.clone());
+            plan.moves.push(Move::Start { id: id.clone(), new: false });
             return;
         }
         if !lines.is_empty() {
@@ -212,20 +242,31 @@ impl Comparison<'_> {
         if why.is_some() || new.kind == SupervisorKind::Static {
             return why;
         }
+        self.template(old, new)
+    }
+
+    /// What is different about the template of a supervisor's children.
+    fn template(&self, old: &Supervisor, new: &Supervisor) -> Option<String> {
         let (old, new) = (old.children.first()?, new.children.first()?);
         let (old, new) = (child_settings(old, self.old.contents), child_settings(new, self.new.contents));
         let lines = Setting::differences(&old, &new);
         (!lines.is_empty()).then(|| format!("template: {}", lines.join("; ")))
     }
 
-    fn removed(&mut self, plan: &mut SupervisorPlan, old: &[&Child], new: &Supervisor) {
+    fn removed(
+        &mut self,
+        plan: &mut SupervisorPlan,
+        live: &LiveSupervisor,
+        old: &[&Child],
+        new: &Supervisor,
+    ) {
         let kept: HashSet<&str> = new.children.iter().map(|child| child.id.value.as_str()).collect();
         let needed: HashSet<String> =
             self.new.manifest.supervisor.names().into_iter().map(|n| n.value).collect();
         for child in old.iter().filter(|child| !kept.contains(child.id.value.as_str())) {
             let id = child.id.value.clone();
             self.note(ChangeKind::Remove, format!("{}/{id}", plan.path), vec![child.what()]);
-            if child.names().iter().any(|name| needed.contains(name)) {
+            if live.is_active(&id) && child.names().iter().any(|name| needed.contains(name)) {
                 plan.stop_first.push(id.clone());
             }
             plan.remove.push(id);

@@ -73,10 +73,13 @@ pub(super) async fn resolve(
     if let Some(path) = text.strip_prefix(application).and_then(|rest| rest.strip_prefix('/')) {
         return walk(context, root, application, path).await;
     }
-    let pid = match text.starts_with('<') {
-        true => runtime.processes().into_iter().find(|pid| pid.to_string() == text),
-        false => runtime.whereis(text),
-    };
+    let shown = |text: &str| runtime.processes().into_iter().find(|pid| pid.to_string() == text);
+    if let Some((above, path)) = text.split_once('/').filter(|_| text.starts_with('<'))
+        && let Some(supervisor) = shown(above).filter(|pid| context.is_supervisor(*pid))
+    {
+        return walk(context, supervisor, above, path).await;
+    }
+    let pid = if text.starts_with('<') { shown(text) } else { runtime.whereis(text) };
     let unknown = || {
         let hint = format!(
             "a path begins with {application:?}, a pid looks like <0.17.0>; `regrow tree` shows them"
@@ -92,10 +95,22 @@ pub(super) async fn resolve(
         return Ok(Named::Process(pid));
     };
     let children = glance(context, supervisor).await?;
-    let path = runtime.process_info(supervisor).and_then(|info| info.identity.entry);
-    let path = path.as_deref().unwrap_or("?").to_owned();
+    let path = path_of(context, root, supervisor);
     let child = children.into_iter().find(|child| child.state.pid() == Some(pid));
     Ok(child.map_or(Named::Process(pid), |child| named(supervisor, child, &path)))
+}
+
+/// Where a supervisor stands in the tree; one that is not of the tree is known by its pid.
+fn path_of(context: &Context, root: Pid, supervisor: Pid) -> String {
+    let info = |pid| context.runtime().process_info(pid);
+    let above = std::iter::successors(Some(supervisor), |pid| {
+        info(*pid)?.identity.parent.filter(|parent| context.is_supervisor(*parent))
+    });
+    let path = info(supervisor).and_then(|info| info.identity.entry);
+    match path {
+        Some(path) if above.last() == Some(root) => path.to_string(),
+        _ => supervisor.to_string(),
+    }
 }
 
 /// The children of a supervisor, in start order, whatever it is doing.
@@ -132,11 +147,7 @@ async fn walk(context: &Context, root: Pid, application: &str, path: &str) -> Re
 }
 
 fn find(children: &[ChildInfo], id: &str, above: &str) -> Result<ChildInfo, SteeringError> {
-    let is_it = |child: &&ChildInfo| match child.state.pid() {
-        Some(pid) if child.is_dynamic => pid.to_string() == id,
-        _ => child.id == id,
-    };
-    if let Some(child) = children.iter().find(is_it) {
+    if let Some(child) = children.iter().find(|child| last_of_path(child) == id) {
         return Ok(child.clone());
     }
     let mut there: Vec<String> = children.iter().take(MAX_LISTED).map(last_of_path).collect();
@@ -151,9 +162,9 @@ fn find(children: &[ChildInfo], id: &str, above: &str) -> Result<ChildInfo, Stee
     Err(SteeringError::new(ErrorKind::NotFound, format!("{above} has no child {id:?}; {there}")))
 }
 
-/// What a path to a child ends with: its id, or the pid of a dynamic one.
+/// What a path to a child ends with: its id, or the pid of a dynamic one, the last if it has none.
 pub(super) fn last_of_path(child: &ChildInfo) -> String {
-    match child.state.pid() {
+    match child.state.pid().or(child.last_pid) {
         Some(pid) if child.is_dynamic => pid.to_string(),
         _ => child.id.clone(),
     }

@@ -101,7 +101,8 @@ impl Node {
         let catalog = Arc::new(Catalog::new(contents.clone(), options.logger.clone()));
         let builder = TreeBuilder { catalog: &catalog, contents: &contents };
         let name = application.name().to_owned();
-        let tree = builder.supervisor(&application.manifest().supervisor, &name);
+        let tree =
+            builder.supervisor(&application.manifest().supervisor, &name).map_err(anyhow::Error::msg)?;
         let deployment = Deployment::new(&application, contents, catalog);
         // A socket that can't be had is known before anything runs.
         let root = tree.start_root(&runtime)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use regrow_otp::supervisor::Backoff;
 use regrow_term::encode;
 
-use crate::engine::{Contents, GuestLimits};
+use crate::engine::{Contents, GuestLimits, Program};
 use crate::manifest::{Child, ChildStart, Supervisor, SupervisorKind};
 use crate::node::tree;
 
@@ -135,11 +135,27 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
     let args_setting = Setting::fixed("args", args.to_string());
     settings.push(Setting { value: encode(args).unwrap_or_default(), ..args_setting });
     if let Some(program) = contents.get(&component.value) {
-        settings.push(Setting::fixed("bytes", program.component.digest().to_string()));
-        settings.push(Setting::fixed("grants", format!("{:?}", program.grants)));
+        settings.extend([bytes(program), grants(program)]);
         settings.extend(limit_settings(&tree::limits(&program.limits, limits)));
     }
     settings
+}
+
+/// The settings of a component.
+pub(super) fn program_settings(program: &Program) -> Vec<Setting> {
+    let mut settings = vec![bytes(program), grants(program)];
+    settings.extend(limit_settings(&program.limits));
+    settings
+}
+
+pub(super) fn bytes(program: &Program) -> Setting {
+    Setting::fixed("bytes", program.component.digest().to_string())
+}
+
+/// The values of environment variables are nobody's business who reads a plan.
+fn grants(program: &Program) -> Setting {
+    let value = format!("{:?}", program.grants).into_bytes();
+    Setting { value, ..Setting::fixed("grants", program.grants.to_string()) }
 }
 
 fn limit_settings(limits: &GuestLimits) -> Vec<Setting> {

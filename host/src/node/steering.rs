@@ -34,7 +34,7 @@ struct Inner {
     application: String,
     logger: Logger,
     /// What has been deployed; locked while it changes.
-    deployment: tokio::sync::Mutex<Deployment>,
+    deployment: Arc<tokio::sync::Mutex<Deployment>>,
 }
 
 type Answer<T> = Result<T, SteeringError>;
@@ -47,7 +47,7 @@ impl Steering {
         logger: Logger,
         deployment: Deployment,
     ) -> Self {
-        let deployment = tokio::sync::Mutex::new(deployment);
+        let deployment = Arc::new(tokio::sync::Mutex::new(deployment));
         Self { inner: Arc::new(Inner { runtime, root, application, logger, deployment }) }
     }
 
@@ -128,7 +128,9 @@ impl Steering {
         self.with_named(supervisor, move |context, named| async move {
             let path = match &named {
                 Named::Child { path, .. } => path.clone(),
-                _ => application,
+                Named::Root(_) => application,
+                // Somebody else's than the tree's: what is below it is found by its pid.
+                Named::Process(pid) => pid.to_string(),
             };
             let Some(pid) = named.pid().filter(|pid| context.is_supervisor(*pid)) else {
                 let message = format!("{name} is no supervisor that runs; `regrow tree` shows them");
@@ -175,8 +177,17 @@ impl Steering {
                 return Err(SteeringError::new(ErrorKind::Refused, message));
             }
             let refused = |error| operator::refused(&path, &error);
+            let spec =
+                supervisors::get_child_spec(&context, &supervisor, name.clone()).await.map_err(refused)?;
             supervisors::terminate_child(&context, &supervisor, name.clone()).await.map_err(refused)?;
-            supervisors::restart_child(&context, &supervisor, name).await.map(shown).map_err(refused)
+            let started = match supervisors::restart_child(&context, &supervisor, name).await {
+                // The specification of a temporary child went with it; now it stands behind the others.
+                Err(supervisors::ManagementError::NotFound) => {
+                    supervisors::start_child(&context, &supervisor, spec).await
+                }
+                started => started,
+            };
+            started.map(shown).map_err(refused)
         })
         .await
     }
@@ -198,13 +209,18 @@ impl Steering {
     /// [`ErrorKind::InvalidManifest`] (nothing was changed), [`ErrorKind::RolledBack`]
     pub async fn apply(&self, manifest: &Path) -> Answer<PlanReport> {
         let mut deployment = self.deployment()?;
-        let application = deployment.load(manifest).await?;
-        deployment.apply(&self.inner.runtime, self.inner.root, application).await
+        let (runtime, root, manifest) = (self.inner.runtime.clone(), self.inner.root, manifest.to_owned());
+        // It goes on to its end, or back to its beginning, whoever stops waiting for it.
+        let applied = tokio::spawn(async move {
+            let application = deployment.load(&manifest).await?;
+            deployment.apply(&runtime, root, application).await
+        });
+        applied.await.map_err(|error| SteeringError::new(ErrorKind::Failed, error.to_string()))?
     }
 
-    fn deployment(&self) -> Answer<tokio::sync::MutexGuard<'_, Deployment>> {
+    fn deployment(&self) -> Answer<tokio::sync::OwnedMutexGuard<Deployment>> {
         let busy = |_| SteeringError::new(ErrorKind::Busy, "another plan or apply is under way; try again");
-        self.inner.deployment.try_lock().map_err(busy)
+        self.inner.deployment.clone().try_lock_owned().map_err(busy)
     }
 
     /// Stops the node in order; does not wait for its end.

@@ -19,13 +19,21 @@ pub(super) struct TreeBuilder<'a> {
 
 impl TreeBuilder<'_> {
     /// The supervisor that stands at `path`, with all that is below it.
-    pub(super) fn supervisor(&self, spec: &manifest::Supervisor, path: &str) -> SupervisorSpec {
+    ///
+    /// # Errors
+    /// Why it can't be: something that the manifest's own checks have let through.
+    pub(super) fn supervisor(
+        &self,
+        spec: &manifest::Supervisor,
+        path: &str,
+    ) -> Result<SupervisorSpec, String> {
         let name = spec.name.as_ref().map(|name| name.value.clone());
-        let mut children = spec.children.iter().map(|child| self.child(child, path));
+        let children = spec.children.iter().map(|child| self.child(child, path));
+        let children: Vec<ChildSpec> = children.collect::<Result<_, _>>()?;
         let built = match &spec.kind {
-            SupervisorKind::Static => SupervisorSpec::new(path, name, spec.flags.clone(), children.collect()),
+            SupervisorKind::Static => SupervisorSpec::new(path, name, spec.flags.clone(), children),
             SupervisorKind::Template { max_children } => {
-                SupervisorSpec::new(path, name, spec.flags.clone(), children.collect())
+                SupervisorSpec::new(path, name, spec.flags.clone(), children)
                     .map(|built| built.max_children(max_children.unwrap_or(u64::MAX)))
             }
             SupervisorKind::Dynamic { max_children, extra_arguments } => SupervisorSpec::dynamic(
@@ -38,30 +46,31 @@ impl TreeBuilder<'_> {
             ),
             SupervisorKind::Partitions(count) => {
                 let count = usize::try_from(*count).unwrap_or(usize::MAX);
-                let (template, name) = (spec.children.first(), name.unwrap_or_default());
-                match template.zip(children.next()) {
-                    Some((template, built)) => {
-                        let partition =
-                            |number| ChildSpec { start: self.partition(template, number), ..built.clone() };
-                        SupervisorSpec::partitioned(path, name, spec.flags.clone(), count, partition)
-                    }
-                    None => unreachable!("the manifest was checked: there is a template"),
-                }
+                let name = name.unwrap_or_default();
+                let template = spec.children.first().zip(children.first());
+                let (template, built) = template.ok_or_else(|| format!("{path} has no template"))?;
+                let starts = (0..count).map(|number| self.worker(&template.start, Some(number)));
+                let starts: Vec<_> = starts.collect::<Result<_, _>>()?;
+                let partition = |number: usize| ChildSpec { start: starts[number].clone(), ..built.clone() };
+                SupervisorSpec::partitioned(path, name, spec.flags.clone(), count, partition)
             }
         };
-        built.unwrap_or_else(|errors| unreachable!("the manifest was checked: {errors:?}"))
+        built.map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            format!("{path}: {}", errors.join("; "))
+        })
     }
 
-    fn child(&self, child: &manifest::Child, path: &str) -> ChildSpec {
+    fn child(&self, child: &manifest::Child, path: &str) -> Result<ChildSpec, String> {
         let id = child.id.value.clone();
         let spec = match &child.start {
             ChildStart::Supervisor(nested) => {
-                let nested = self.supervisor(nested, &format!("{path}/{id}"));
+                let nested = self.supervisor(nested, &format!("{path}/{id}"))?;
                 ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
             }
-            ChildStart::Worker { .. } => ChildSpec::worker(id, self.worker(&child.start, None)),
+            ChildStart::Worker { .. } => ChildSpec::worker(id, self.worker(&child.start, None)?),
         };
-        ChildSpec {
+        Ok(ChildSpec {
             restart: child.restart,
             shutdown: child.shutdown,
             significant: child.significant,
@@ -69,21 +78,16 @@ impl TreeBuilder<'_> {
             backoff: child.backoff,
             over_intensity: child.over_intensity,
             ..spec
-        }
-    }
-
-    fn partition(&self, template: &manifest::Child, number: usize) -> Arc<dyn StartChild> {
-        self.worker(&template.start, Some(number))
+        })
     }
 
     /// A worker; one of a partition has the number of that behind its arguments and its name.
-    fn worker(&self, start: &ChildStart, partition: Option<usize>) -> Arc<dyn StartChild> {
+    fn worker(&self, start: &ChildStart, partition: Option<usize>) -> Result<Arc<dyn StartChild>, String> {
         let ChildStart::Worker { component, entry, name, args, limits: own } = start else {
-            unreachable!("the manifest was checked: this is a worker")
+            return Err("a partition is a worker".to_owned());
         };
-        let Some(program) = self.contents.get(&component.value) else {
-            unreachable!("the manifest was checked: the component is there")
-        };
+        let program = self.contents.get(&component.value);
+        let program = program.ok_or_else(|| format!("there is no component {:?}", component.value))?;
         let name = name.as_ref().map(|name| name.value.clone());
         let (name, argument) = match partition {
             Some(number) => (
@@ -92,14 +96,14 @@ impl TreeBuilder<'_> {
             ),
             None => (name, args.clone()),
         };
-        Arc::new(StartGuest {
+        Ok(Arc::new(StartGuest {
             catalog: self.catalog.clone(),
             limits: limits(&program.limits, own),
             program: program.clone(),
             entry: entry.value.as_str().into(),
             argument: Argument::Term(argument),
             name,
-        })
+        }))
     }
 }
 

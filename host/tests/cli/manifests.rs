@@ -293,3 +293,13 @@ fn a_crate_that_makes_no_component_is_named_where_the_manifest_names_it() {
         stderr(&output)
     );
 }
+
+/// Each of several children has its number behind its id, which must still be one.
+#[test]
+fn an_id_has_room_for_the_numbers_of_several_children() {
+    let long = "a".repeat(254);
+    let count = format!("id = \"{long}\"\ncount = 2");
+    assert_eq!(errors("id = \"a\"", &format!("id = \"{long}\"")), [""; 0]);
+    let errors = errors("id = \"a\"", &count);
+    assert!(errors[0].contains("this is no id for a child"), "{errors:?}");
+}

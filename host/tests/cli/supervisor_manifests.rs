@@ -129,3 +129,24 @@ fn variables_of_the_environment_stand_for_text_and_for_numbers() {
     assert_eq!(entry.value, "main-${x}");
     assert_eq!(args.to_string(), "[\"default\", \"\"]");
 }
+
+/// Rule S1: Elixir's supervisors have a default of their own.
+#[test]
+fn dynamic_and_partitioned_supervisors_allow_three_restarts() {
+    let intensity = |supervisor: &str| {
+        let text = GOOD.replace("strategy = \"one_for_one\"", supervisor);
+        let text = text.split("[[supervisor.children]]").next().unwrap().to_owned()
+            + "[[supervisor.children]]\nid = \"a\"\ncomponent = \"worker\"\nentry = \"main\"\n";
+        let text = if supervisor.contains("dynamic") {
+            text.split("[[supervisor").next().unwrap().to_owned()
+        } else {
+            text
+        };
+        let source = Source { path: "regrow.toml".into(), text };
+        Manifest::parse(source).unwrap().supervisor.flags.intensity
+    };
+    assert_eq!(intensity("strategy = \"one_for_one\""), 1);
+    assert_eq!(intensity("strategy = \"dynamic\""), 3);
+    assert_eq!(intensity("name = \"parts\"\npartitions = 2"), 3);
+    assert_eq!(intensity("strategy = \"dynamic\"\nintensity = 7"), 7);
+}

@@ -251,6 +251,7 @@ impl From<supervisors::ChildInfo> for ChildInfo {
                 supervisors::ChildState::Restarting { after } => ChildState::Restarting(after),
                 supervisors::ChildState::Parked => ChildState::Parked,
             },
+            last_pid: child.last_pid.map(Into::into),
             is_supervisor: child.child_type == supervisors::ChildType::Supervisor,
             restart: match child.restart {
                 supervisors::Restart::Permanent => Restart::Permanent,

@@ -138,6 +138,7 @@ impl From<wit::ChildInfo> for ChildInfo {
                 wit::ChildState::Restarting(ms) => ChildState::Restarting(Duration::from_millis(ms)),
                 wit::ChildState::Parked => ChildState::Parked,
             },
+            last_pid: child.last_pid.map(Into::into),
             is_supervisor: child.is_supervisor,
             restart: match child.restart {
                 wit::Restart::Permanent => Restart::Permanent,

@@ -127,6 +127,15 @@ impl SupervisorSpec {
         self
     }
 
+    /// This supervisor, without the static children of these ids.
+    #[must_use]
+    pub fn without(mut self, ids: &std::collections::HashSet<String>) -> Self {
+        if let Children::Static(children) = &mut self.children {
+            children.retain(|child| !ids.contains(&child.id));
+        }
+        self
+    }
+
     /// This supervisor, with a budget for itself and everything below it.
     #[must_use]
     pub fn budget(self, budget: Option<Budget>) -> Self {

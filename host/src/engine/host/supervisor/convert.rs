@@ -70,6 +70,7 @@ impl From<ChildInfo> for sup::ChildInfo {
                 ChildState::Restarting { after } => sup::ChildState::Restarting(whole_milliseconds(after)),
                 ChildState::Parked => sup::ChildState::Parked,
             },
+            last_pid: child.last_pid.map(Into::into),
             is_supervisor: child.child_type == supervisors::ChildType::Supervisor,
             restart: match child.restart {
                 Restart::Permanent => sup::Restart::Permanent,

@@ -155,6 +155,17 @@ impl GuestState {
                         "{count} partitions, and {MAX_INFO_ENTRIES} are the most"
                     ))));
                 }
+                if let Some(of_child) = &start.name {
+                    for name in (0..count).map(|number| numbered(of_child, number)) {
+                        good!(
+                            check_name(&name)
+                                .map_err(|error| bad_argument(format!("the name of a partition: {error}")))
+                        );
+                        if owner.catalog.is_reserved(&name) {
+                            return Ok(Err(denied(reserved(&name))));
+                        }
+                    }
+                }
                 SupervisorSpec::partitioned(path, name, flags, count, |n| {
                     with_start(&child, partition(&start, n))
                 })
@@ -177,8 +188,13 @@ fn partition(start: &StartGuest, number: usize) -> Arc<dyn StartChild> {
         Argument::Term(term) => joined_arguments(&[], term, &[Term::from(number as u64)]),
         Argument::Encoded(_) => Term::List(vec![Term::from(number as u64)]),
     };
-    let name = start.name.as_ref().map(|name| format!("{name}-{number}"));
+    let name = start.name.as_ref().map(|name| numbered(name, number));
     Arc::new(StartGuest { argument: Argument::Term(argument), name, ..start.clone() })
+}
+
+/// The name of the child of a partition.
+fn numbered(name: &str, number: usize) -> String {
+    format!("{name}-{number}")
 }
 
 fn denied(why: impl Into<String>) -> SupervisorError {
