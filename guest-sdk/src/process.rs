@@ -29,6 +29,13 @@ pub struct SpawnOptions {
     pub max_mailbox_messages: Option<u64>,
     /// A tighter limit of its mailbox.
     pub max_mailbox_bytes: Option<u64>,
+    /// A tighter limit of the processes that it spawns.
+    pub max_children: Option<u64>,
+    /// A tighter limit of the reductions that it may use in its life.
+    pub max_reductions: Option<u64>,
+    /// What it gets of this process's grants; none is all of them. What its component is not granted it does not get
+    /// either way.
+    pub grants: Option<Grants>,
 }
 
 impl SpawnOptions {
@@ -47,6 +54,43 @@ impl SpawnOptions {
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..self }
     }
+}
+
+/// Grants that a process hands on, as manifests write them. The default is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Folders, by the path under which this process sees them, and whether they may be changed.
+    pub dirs: Vec<(String, bool)>,
+    /// Names of environment variables.
+    pub env: Vec<String>,
+    /// The command-line arguments.
+    pub args: bool,
+    /// The host's standard input, output and error.
+    pub stdio: bool,
+    /// The time of day, and monotonic time by the nanosecond.
+    pub clocks: bool,
+    /// Secure random numbers.
+    pub random: bool,
+    /// Where it may connect to.
+    pub tcp: Vec<String>,
+    /// Where it may send datagrams to.
+    pub udp: Vec<String>,
+    /// Names that it may look up in the network.
+    pub dns: Vec<String>,
+    /// Components whose processes it may spawn.
+    pub spawn: Vec<String>,
+    /// Names that it may register.
+    pub register: Vec<String>,
+    /// Names that it may find processes by.
+    pub lookup: Vec<String>,
+    /// The list of the node's processes.
+    pub list_processes: bool,
+    /// Supervisors that it may manage.
+    pub supervise: Vec<String>,
+    /// What it may start as children of supervisors.
+    pub start_children: Vec<String>,
+    /// Exit signals and links to strangers.
+    pub signal: bool,
 }
 
 /// A process that has been spawned.
@@ -90,6 +134,14 @@ pub fn self_pid() -> Pid {
 /// Who spawned this process; none if it was the host itself.
 pub fn parent() -> Option<Pid> {
     sys::parent()
+}
+
+/// The live processes (`processes/0`). Needs the `list_processes` grant.
+///
+/// # Errors
+/// [`Error::Denied`], [`Error::Limit`]
+pub fn processes() -> Result<Vec<Pid>, Error> {
+    sys::processes()
 }
 
 /// Spawns a process from an entry; does not wait for it to run.

@@ -1,5 +1,8 @@
 //! Registered names.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::error::Error;
 use crate::pid::Pid;
 use crate::sys;
@@ -20,7 +23,15 @@ pub fn unregister(name: &str) -> Result<(), Error> {
     sys::unregister(name)
 }
 
-/// The process that has a name (`whereis/1`).
+/// The process that has a name (`whereis/1`). None also without the `lookup` grant.
 pub fn whereis(name: &str) -> Option<Pid> {
     sys::whereis(name)
+}
+
+/// The registered names (`registered/0`). Needs the `list_processes` grant.
+///
+/// # Errors
+/// [`Error::Denied`], [`Error::Limit`]
+pub fn registered() -> Result<Vec<String>, Error> {
+    sys::registered()
 }

@@ -90,17 +90,25 @@ impl TestNode {
     }
 
     fn start_tree(tree: &str, behaviour: &str, workers: usize, socket: Option<PathBuf>) -> Self {
+        // They find each other by any name, unless a test is about that.
+        let missing = ["register", "lookup"]
+            .into_iter()
+            .filter(|grant| !behaviour.contains(&format!("grants.{grant}")));
+        let names: String = missing.map(|grant| format!("grants.{grant} = [\"*\"]\n")).collect();
         let text = format!(
             r#"
             [application]
             name = "app"
             [components.behaviour]
             path = {:?}
+            {names}
             {behaviour}
             [components.hostile]
             path = {:?}
+            grants = {{ register = ["*"], lookup = ["*"] }}
             [components.interpreter]
             path = {:?}
+            grants = {{ register = ["*"], lookup = ["*"] }}
             {tree}
             "#,
             Guest::Behaviour.file(),

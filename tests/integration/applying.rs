@@ -47,7 +47,7 @@ impl Edited {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(Guest::Hostile.file(), folder.path().join("hostile.wasm")).unwrap();
         let head = format!(
-            "[application]\nname = \"app\"\n[components.behaviour]\npath = {:?}\n[components.hostile]\npath = \"hostile.wasm\"\n",
+            "[application]\nname = \"app\"\n[components.behaviour]\npath = {:?}\ngrants = {{ register = [\"*\"], lookup = [\"*\"] }}\n[components.hostile]\npath = \"hostile.wasm\"\n",
             Guest::Behaviour.file()
         );
         let text = head + TREE;
@@ -229,7 +229,7 @@ fn a_broken_manifest_leaves_the_tree_untouched() {
     tree.edit("count = 2", "count = 0");
     let (kind, message) = tree.refused();
     assert_eq!(kind, ErrorKind::InvalidManifest);
-    assert!(message.contains("`count` is out of range") && message.contains("regrow.toml:22:9"), "{message}");
+    assert!(message.contains("`count` is out of range") && message.contains("regrow.toml:23:9"), "{message}");
     tree.edit("count = 0", "count = 2");
     tree.edit("entry = \"victim\"", "entry = \"nothing\"");
     let (kind, message) = tree.refused();

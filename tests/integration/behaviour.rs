@@ -112,6 +112,9 @@ fn a_guest_manages_the_supervisors_that_it_has_a_grant_for_and_no_others() {
 /// Entries whose tests need more than the entry.
 const OTHERS: &[&str] = &["supervisor-manages", "prints", "files", "environment", "crashes", "wait-cycle"];
 
+/// Those of `grants.rs`.
+const GRANTS: &[&str] = &["nothing-granted", "no-randomness", "hands-on", "narrowed", "network", "escapes"];
+
 #[test]
 fn prints_go_to_the_log() {
     let log = passes("prints", "", "");
@@ -174,6 +177,7 @@ fn every_entry_has_a_test() {
     let component = block_on(engine().load("behaviour", &bytes)).unwrap();
     let entries: BTreeSet<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
     let entries: BTreeSet<&str> = entries.into_iter().filter(|name| !name.starts_with("helper-")).collect();
-    let tested: BTreeSet<&str> = PLAIN.iter().chain(SUPERVISING).chain(OTHERS).copied().collect();
+    let tested: BTreeSet<&str> =
+        PLAIN.iter().chain(SUPERVISING).chain(OTHERS).chain(GRANTS).copied().collect();
     assert_eq!(entries, tested);
 }

@@ -80,3 +80,38 @@ entry = "no-such-entry"
         assert!(errors.contains(part), "{part:?} is not in\n{errors}");
     }
 }
+
+#[test]
+fn grants_that_are_no_patterns_or_too_many_are_said_where_they_stand() {
+    let error = check(
+        r#"[application]
+name = "app"
+[components.behaviour]
+path = "BEHAVIOUR"
+grants.tcp = ["10.0.0.0/8:80", "nonsense", "1.2.3.4:99999"]
+grants.lookup = ["a*b", "fine/*"]
+[supervisor]
+[[supervisor.children]]
+id = "more"
+component = "behaviour"
+entry = "helper-sleep"
+grants.tcp = ["10.0.0.0/7:80"]
+[[supervisor.children]]
+id = "less"
+component = "behaviour"
+entry = "helper-sleep"
+grants = { tcp = ["10.1.0.0/16:80"], lookup = ["fine/a"] }
+"#,
+    );
+    for expected in [
+        r#""nonsense" is no pattern for `tcp`"#,
+        "test.toml:5:32",
+        r#""1.2.3.4:99999" is no pattern for `tcp`"#,
+        r#""a*b" is no pattern for `lookup`"#,
+        r#"a child can't have more grants than component "behaviour""#,
+        "the component has not: tcp 10.0.0.0/7:80",
+    ] {
+        assert!(error.contains(expected), "{expected:?} is not in\n{error}");
+    }
+    assert!(!error.contains("less"), "{error}");
+}

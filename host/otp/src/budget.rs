@@ -86,6 +86,11 @@ impl Resource {
         Self::Handles,
     ];
 
+    /// Its name in manifests.
+    pub fn name(self) -> &'static str {
+        self.limit().name().trim_start_matches("budget.")
+    }
+
     /// The limit that is exceeded when a budget has no more of it.
     pub fn limit(self) -> LimitKind {
         match self {

@@ -36,6 +36,17 @@ pub enum Event {
         /// Whether the sender was not told.
         dropped: bool,
     },
+    /// A process was refused what it has no grant for.
+    Denied {
+        /// The process.
+        pid: Pid,
+        /// What it is.
+        identity: Identity,
+        /// The grant that it would need.
+        grant: &'static str,
+        /// For what.
+        what: String,
+    },
     /// Processes wait for each other, in calls or for room in mailboxes, and none of them will go on by itself. They
     /// are left alone: an answer may still come from elsewhere, or a timeout.
     WaitCycle {

@@ -49,6 +49,10 @@ pub struct ProcessInfo {
     pub memory_bytes: u64,
     /// Work done.
     pub reductions: u64,
+    /// Live processes that it has spawned.
+    pub children: u64,
+    /// How often it was refused what it has no grant for.
+    pub denied: u64,
     /// What it may use.
     pub limits: Limits,
     /// Memory that it may use, in bytes; 0 if it is its body's affair.
@@ -76,6 +80,8 @@ impl ProcessInfo {
             exiting: state.exiting.clone(),
             memory_bytes: process.meter.memory_bytes.load(Ordering::Relaxed),
             reductions: process.meter.reductions.load(Ordering::Relaxed),
+            children: process.children.load(Ordering::Relaxed),
+            denied: process.denied.load(Ordering::Relaxed),
             limits: process.limits.get(),
             memory_limit_bytes: process.meter.memory_limit_bytes.load(Ordering::Relaxed),
         }
@@ -144,6 +150,10 @@ items! {
     WaitsFor: "waits_for",
     /// The processes that wait for each other, itself first; empty if it is in no such cycle.
     WaitCycle: "wait_cycle",
+    /// Live processes that it has spawned.
+    Children: "children",
+    /// How often it was refused what it has no grant for.
+    Denied: "denied",
     /// What its mailbox has refused: `rejected`, `dropped`, and how often a sender was `suspended`.
     MailboxRefused: "mailbox_refused",
 }
@@ -213,6 +223,8 @@ impl InfoItem {
             Self::Dictionary => Term::Map(Vec::new()),
             Self::Memory => Term::from(meter.memory_bytes.load(Ordering::Relaxed)),
             Self::Reductions => Term::from(meter.reductions.load(Ordering::Relaxed)),
+            Self::Children => Term::from(process.children.load(Ordering::Relaxed)),
+            Self::Denied => Term::from(process.denied.load(Ordering::Relaxed)),
             Self::InitialCall => {
                 let word = |word: &Option<Arc<str>>| text(word.as_deref().map(str::to_owned));
                 Term::List(vec![word(&identity.component), word(&identity.entry)])

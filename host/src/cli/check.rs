@@ -13,5 +13,14 @@ pub(super) async fn check(args: &ManifestArgs) -> Result<(), Failure> {
         components.len(),
         components.join(", ")
     );
+    for (name, grants, ungranted) in application.reach() {
+        println!("  {name} may reach: {grants}");
+        if !ungranted.is_empty() {
+            println!(
+                "    imports without a grant (a hint, most programs never use them): {}",
+                ungranted.join(", ")
+            );
+        }
+    }
     Ok(())
 }

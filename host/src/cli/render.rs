@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use crate::control::{Change, ChangeKind, ChildRow, PlanReport, ProcessDetails, ProcessRow, Reply, TreeNode};
+use crate::control::{
+    Budget, Change, ChangeKind, ChildRow, PlanReport, ProcessDetails, ProcessRow, Reply, TreeNode,
+};
 
 /// What an answer says, without the word that tells answers apart.
 pub(super) fn payload(reply: &Reply) -> Value {
@@ -161,7 +163,9 @@ fn process(details: &ProcessDetails) -> String {
         ("monitored_by", list(&details.monitored_by)),
         ("trap_exit", details.trap_exit.to_string()),
         ("wait_cycle", list(&details.wait_cycle)),
-        ("reductions", row.reductions.to_string()),
+        ("reductions", of(row.reductions, limits.reductions)),
+        ("children", of(details.children, Some(limits.children))),
+        ("denied", details.denied.to_string()),
         ("memory", format!("{} of {}", bytes(row.memory_bytes), bytes(limits.memory_bytes))),
         (
             "mailbox",
@@ -181,8 +185,25 @@ fn process(details: &ProcessDetails) -> String {
         ),
         ("limits", format!("{} links, {} monitors, {} timers", limits.links, limits.monitors, limits.timers)),
     ];
-    let lines = fields.iter().map(|(name, value)| format!("{name:<18} {value}\n"));
+    let budgets = details.budgets.iter().map(|budget| ("budget", shown_budget(budget)));
+    let lines = fields.into_iter().chain(budgets).map(|(name, value)| format!("{name:<18} {value}\n"));
     lines.collect()
+}
+
+fn of(used: u64, allowed: Option<u64>) -> String {
+    allowed.map_or(used.to_string(), |allowed| format!("{used} of {allowed}"))
+}
+
+/// What is limited, or in use.
+fn shown_budget(budget: &Budget) -> String {
+    let shown = budget.resources.iter().filter(|of| of.allowed.is_some() || of.used > 0);
+    let shown = shown.map(|resource| {
+        let refused =
+            if resource.refused > 0 { format!(" ({} refused)", resource.refused) } else { String::new() };
+        format!("{} {}{refused}", of(resource.used, resource.allowed), resource.resource)
+    });
+    let shown: Vec<String> = shown.collect();
+    format!("{}: share {}; {}", budget.path, budget.share, shown.join(", "))
 }
 
 fn plan(report: &PlanReport, color: bool) -> String {

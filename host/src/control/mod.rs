@@ -11,8 +11,8 @@ mod socket;
 
 pub use client::{Client, ClientError};
 pub use protocol::{
-    Change, ChangeKind, ChildRow, ErrorKind, Limits, PlanReport, ProcessDetails, ProcessRow, Refused, Reply,
-    Request, SteeringError, TreeNode,
+    Budget, Change, ChangeKind, ChildRow, ErrorKind, Limits, PlanReport, ProcessDetails, ProcessRow, Refused,
+    Reply, Request, ResourceUse, SteeringError, TreeNode,
 };
 pub use server::{Commands, Server};
 pub use socket::{SocketError, default_path, find_sockets};

@@ -175,8 +175,38 @@ pub struct ProcessDetails {
     pub wait_cycle: Vec<String>,
     /// What its mailbox has refused.
     pub refused: Refused,
+    /// Live processes that it has spawned.
+    pub children: u64,
+    /// How often it was refused what it has no grant for.
+    pub denied: u64,
     /// What it may use.
     pub limits: Limits,
+    /// The budgets that it belongs to, innermost first.
+    pub budgets: Vec<Budget>,
+}
+
+/// What a process and all that descend from it may use together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Whose it is.
+    pub path: String,
+    /// Its share of the CPU, as a weight.
+    pub share: u32,
+    /// What is in use.
+    pub resources: Vec<ResourceUse>,
+}
+
+/// How much of something is in use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceUse {
+    /// Its name in manifests.
+    pub resource: String,
+    /// How much is in use.
+    pub used: u64,
+    /// How much may be; none if that is not limited here.
+    pub allowed: Option<u64>,
+    /// How often more was refused.
+    pub refused: u64,
 }
 
 /// What a mailbox has refused.
@@ -209,6 +239,14 @@ pub struct Limits {
     pub monitors: u64,
     /// Timers.
     pub timers: u64,
+    /// Live processes that it has spawned.
+    pub children: u64,
+    /// Reductions in its life; none is as many as it likes.
+    pub reductions: Option<u64>,
+    /// Open files, sockets and other handles.
+    pub handles: u64,
+    /// Lines logged in a second.
+    pub log_lines_per_second: u64,
 }
 
 /// A child of a supervisor.

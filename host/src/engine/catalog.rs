@@ -26,18 +26,19 @@ pub struct Catalog {
 }
 
 /// What is in a catalog.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Contents {
     programs: HashMap<Arc<str>, Arc<Program>>,
+    slice_reductions: u64,
     /// Names that belong to children of the tree: no guest takes them while their child is being restarted.
     reserved: HashSet<String>,
 }
 
 impl Contents {
-    /// These programs. Guests can't register the `reserved` names.
-    pub fn new(programs: Vec<Program>, reserved: HashSet<String>) -> Self {
+    /// These programs, whose processes use so many reductions in a turn. Guests can't register the `reserved` names.
+    pub fn new(programs: Vec<Program>, slice_reductions: u64, reserved: HashSet<String>) -> Self {
         let named = programs.into_iter().map(|program| (program.component.name().clone(), Arc::new(program)));
-        Self { programs: named.collect(), reserved }
+        Self { programs: named.collect(), slice_reductions, reserved }
     }
 
     /// The program that runs the component of that name.
@@ -55,6 +56,11 @@ impl Catalog {
     /// Where its processes log.
     pub(super) fn logger(&self) -> &Logger {
         &self.logger
+    }
+
+    /// Reductions that a process uses in a turn.
+    pub(super) fn slice_reductions(&self) -> u64 {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).slice_reductions
     }
 
     /// Whether a name belongs to a child of the tree.

@@ -191,6 +191,16 @@ impl Component {
         &self.entries
     }
 
+    /// The interfaces that it imports, without their versions (`wasi:sockets/tcp`).
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.pre.instance_pre().component();
+        let imports = component.component_type();
+        let names = imports
+            .imports(component.engine())
+            .map(|(name, _)| name.split('@').next().unwrap_or(name).to_owned());
+        names.collect()
+    }
+
     /// The entry of that name.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.name == name)

@@ -7,6 +7,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Cache, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::engine::bindings::Guest;
+use crate::engine::host::wasi;
 use crate::engine::state::GuestState;
 
 /// Live instances, at most: each takes a stack, a memory and about three core instances of the pool. More would
@@ -95,6 +96,9 @@ impl Engine {
         let wasmtime = wasmtime::Engine::new(&config)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        linker.allow_shadowing(true);
+        wasi::add_to_linker(&mut linker)?;
+        linker.allow_shadowing(false);
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
         add(&mut linker)?;
         let more = packages.iter().map(|package| (*package).to_owned()).collect();

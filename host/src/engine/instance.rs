@@ -4,27 +4,23 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use bytes::Bytes;
 use regrow_otp::supervisor::{StartChild, Started, Target, joined_arguments};
 use regrow_otp::{
-    Context, ExitReason, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions,
+    Budget, Context, ExitReason, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions,
 };
 use regrow_term::{Term, decode, encode};
 use wasmtime::Store;
 
 use crate::engine::bindings::{EntryCall, StartArgument};
 use crate::engine::catalog::{Catalog, Program};
+use crate::engine::grants::Grants;
 use crate::engine::host::convert;
 use crate::engine::state::{GuestState, Owner};
 use crate::engine::trap::{backtrace, exit_reason};
 use crate::observe::GuestLog;
-
-/// Wasm instructions, roughly, that a process runs before the others have a turn.
-const SLICE_REDUCTIONS: u64 = 20_000;
-
-/// Open files, streams and other handles that a guest may have at once.
-pub(super) const MAX_HANDLES: usize = 256;
 
 /// What a guest process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +79,10 @@ pub struct StartGuest {
     pub name: Option<String>,
     /// What it may use.
     pub limits: GuestLimits,
+    /// What it may reach: no more than its component.
+    pub grants: Arc<Grants>,
+    /// What it and all that descend from it may use together, and the path that names that budget.
+    pub budget: Option<(Arc<str>, Budget)>,
 }
 
 impl StartGuest {
@@ -101,6 +101,7 @@ impl StartGuest {
             entry: Some(self.entry.clone()),
             name: self.name.clone(),
             limits: self.limits.process,
+            budget: self.budget.clone(),
             ..options
         };
         let start = self.clone();
@@ -129,6 +130,9 @@ impl StartChild for StartGuest {
     fn apply_to(&self, runtime: &Runtime, pid: Pid) {
         runtime.change_limits(pid, &self.limits.process);
         runtime.change_memory_limit(pid, self.limits.memory_bytes);
+        if let Some((_, budget)) = &self.budget {
+            runtime.change_budget(pid, budget);
+        }
     }
 }
 
@@ -141,19 +145,27 @@ struct Metered {
 impl Drop for Metered {
     fn drop(&mut self) {
         let spent = u64::MAX - self.store.get_fuel().unwrap_or(u64::MAX);
-        let on_host = self.store.data().work.slices().saturating_mul(SLICE_REDUCTIONS);
-        self.context.meter().reductions.store(spent.saturating_add(on_host), Ordering::Relaxed);
+        let on_host = self.store.data().work.reductions();
+        self.context.settle_reductions(spent.saturating_add(on_host));
     }
 }
 
-/// Runs a guest's future and counts the slices that it uses up: nobody can read the fuel of a store that runs.
-async fn counting_slices<T>(context: &Context, call: impl Future<Output = T>) -> T {
+/// Runs a guest's future and counts the slices that it uses up: nobody can read the fuel of a store that runs. One that may
+/// use no more ends.
+async fn counting_slices<T>(
+    context: &Context,
+    slice: u64,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
     let mut call = pin!(call);
     poll_fn(|task| {
         let polled = call.as_mut().poll(task);
         // It would go on if it could: a slice is over.
-        if polled.is_pending() && !context.is_waiting() {
-            context.meter().reductions.fetch_add(SLICE_REDUCTIONS, Ordering::Relaxed);
+        if polled.is_pending()
+            && !context.is_waiting()
+            && let Err(limit) = context.charge_reductions(slice)
+        {
+            return Poll::Ready(Err(wasmtime::Error::new(limit)));
         }
         polled
     })
@@ -163,7 +175,7 @@ async fn counting_slices<T>(context: &Context, call: impl Future<Output = T>) ->
 /// Runs a process from its beginning to its end.
 async fn run(start: StartGuest, context: Context) -> ExitReason {
     let name = start.name.clone().unwrap_or_else(|| start.entry.to_string());
-    let log = GuestLog::new(start.catalog.logger().clone(), context.pid(), name);
+    let log = GuestLog::new(start.catalog.logger().clone(), context.clone(), &name);
     let argument = StartArgument::Spawned(EntryCall {
         entry: start.entry.to_string(),
         argument: start.argument.encoded(),
@@ -172,27 +184,29 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
     let owner = Owner {
         context: context.clone(),
         program: start.program.clone(),
+        grants: start.grants.clone(),
         catalog: start.catalog.clone(),
         log: Arc::new(log),
     };
+    let slice = start.catalog.slice_reductions();
     context.meter().memory_limit_bytes.store(start.limits.memory_bytes, Ordering::Relaxed);
     let mut metered =
-        Metered { store: Store::new(pre.engine(), GuestState::of(owner)), context: context.clone() };
+        Metered { store: Store::new(pre.engine(), GuestState::of(owner, slice)), context: context.clone() };
     let store = &mut metered.store;
     store.limiter(|state| &mut state.memory);
     // Bytes that one host call may copy out of the guest: more than a message may have, so that one that is too
     // large gets its error and does not end the guest.
     let message_bytes = usize::try_from(start.limits.process.message_bytes).unwrap_or(usize::MAX);
     store.set_hostcall_fuel(message_bytes.saturating_mul(2).max(1 << 20));
-    store.set_max_component_handles(MAX_HANDLES);
+    store.set_max_component_handles(usize::try_from(start.limits.process.handles).unwrap_or(usize::MAX));
     let call = async {
         store.set_fuel(u64::MAX)?;
-        store.fuel_async_yield_interval(Some(SLICE_REDUCTIONS))?;
+        store.fuel_async_yield_interval(Some(slice))?;
         let guest = pre.instantiate_async(&mut *store).await?;
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
         guest.call_run(&mut *store, &argument).await
     };
-    let result = counting_slices(&context, call).await;
+    let result = counting_slices(&context, slice, call).await;
     match result {
         Ok(Ok(())) => ExitReason::Normal,
         Ok(Err(reason)) => convert::exit_reason_from_guest(reason),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use regrow_otp::{Context, LimitExceeded, LimitKind};
+use regrow_otp::{Context, LimitExceeded, LimitKind, Resource};
 use wasmtime::ResourceLimiter;
 
 /// Entries of tables at most: 10,000 are far more than a program's function pointers need.
@@ -41,6 +41,14 @@ impl MemoryLimiter {
     }
 }
 
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        if let Allowed::Of(process) = &self.allowed {
+            process.release(Resource::Memory, self.used);
+        }
+    }
+}
+
 impl ResourceLimiter for MemoryLimiter {
     /// Going over the limit ends the process, with the limit as its reason (rule P10): a guest that is told
     /// "no" panics somewhere else, and nobody learns why.
@@ -58,6 +66,10 @@ impl ResourceLimiter for MemoryLimiter {
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
+        }
+        if let Allowed::Of(process) = &self.allowed {
+            let more = requested - self.used;
+            process.charge(Resource::Memory, more).map_err(wasmtime::Error::new)?;
         }
         self.used = requested;
         Ok(true)

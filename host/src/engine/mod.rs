@@ -19,7 +19,7 @@ pub use component::{Component, Digest, Entry, LoadError};
 pub use config::{Engine, EngineError, MAX_INSTANCES};
 pub use state::GuestState;
 
-pub use grants::{DirGrant, Grants};
+pub use grants::{DirGrant, Grants, NamePattern, NetPattern};
 /// For programs that add functions of their own: the same version as the engine's.
 pub use wasmtime;
 pub use wasmtime::component::Linker;

@@ -1,15 +1,15 @@
 //! What the host keeps beside each instance.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use regrow_otp::{Context, Pid};
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::catalog::{Catalog, Program};
-use crate::engine::grants::Grants;
-use crate::engine::instance::{GuestLimits, MAX_HANDLES};
+use crate::engine::grants::{Grants, Wasi};
+use crate::engine::instance::GuestLimits;
 use crate::engine::memory::MemoryLimiter;
 use crate::engine::stdio::GuestOutput;
 use crate::engine::work::Work;
@@ -19,6 +19,8 @@ use crate::observe::GuestLog;
 pub(super) struct Owner {
     pub(super) context: Context,
     pub(super) program: Arc<Program>,
+    /// What this process may reach: what its component may, or less.
+    pub(super) grants: Arc<Grants>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) log: Arc<GuestLog>,
 }
@@ -42,15 +44,16 @@ pub struct GuestState {
     pub(super) work: Work,
     /// Made when the guest first asks: most processes never do.
     wasi: Option<Box<Wasi>>,
+    /// The names that are being looked up, by the handles of their answers.
+    resolving: Vec<(u32, String)>,
 }
 
-struct Wasi {
-    context: WasiCtx,
-    resources: ResourceTable,
-}
+/// Names that a process may look up at once.
+const MAX_LOOKUPS: usize = 256;
 
 /// What a component may use while it describes itself.
 const DESCRIBE_MEMORY_BYTES: u64 = 64 << 20;
+const DESCRIBE_SLICE: u64 = 20_000;
 
 impl GuestState {
     pub(super) fn outside_any_process() -> Self {
@@ -59,18 +62,20 @@ impl GuestState {
             grants: Arc::default(),
             output: GuestOutput::new(Arc::new(GuestLog::discard())),
             memory: MemoryLimiter::fixed(DESCRIBE_MEMORY_BYTES),
-            work: Work::new(),
+            work: Work::new(DESCRIBE_SLICE),
             wasi: None,
+            resolving: Vec::new(),
         }
     }
 
-    pub(super) fn of(owner: Owner) -> Self {
+    pub(super) fn of(owner: Owner, slice_reductions: u64) -> Self {
         Self {
-            grants: owner.program.grants.clone(),
+            grants: owner.grants.clone(),
             output: GuestOutput::new(owner.log.clone()),
             memory: MemoryLimiter::of(owner.context.clone()),
-            work: Work::new(),
+            work: Work::new(slice_reductions),
             wasi: None,
+            resolving: Vec::new(),
             owner: Some(owner),
         }
     }
@@ -87,6 +92,53 @@ impl GuestState {
     /// The process that calls; none while a component describes itself.
     pub fn pid(&self) -> Option<Pid> {
         self.owner.as_ref().map(|owner| owner.context.pid())
+    }
+
+    /// What it may reach.
+    pub(super) fn grants(&self) -> &Arc<Grants> {
+        &self.grants
+    }
+
+    /// Makes known that the process was refused something.
+    pub(super) fn denied(&self, grant: &'static str, what: &str) {
+        if let Some(owner) = &self.owner {
+            owner.context.denied(grant, what);
+        }
+    }
+
+    /// Charges a call of WASI's, and yields if a slice is spent. It is no moment for signals: what WASI has begun, it
+    /// ends.
+    pub(super) async fn charge_wasi(&mut self, bytes: usize) {
+        if let Some(owner) = &self.owner {
+            self.work.spend(&owner.context, bytes).await;
+        }
+    }
+
+    /// Whether a name may be looked up.
+    pub(super) fn may_resolve(&mut self, name: &str) -> bool {
+        self.grants.dns.iter().any(|pattern| pattern.matches(name)) || self.wasi().network.names(name)
+    }
+
+    /// A name is being looked up; its addresses will come by that handle.
+    pub(super) fn resolving(&mut self, stream: u32, name: String) {
+        self.resolving.retain(|(other, _)| *other != stream);
+        if self.resolving.len() < MAX_LOOKUPS {
+            self.resolving.push((stream, name));
+        }
+    }
+
+    /// An address has been found.
+    pub(super) fn resolved(&mut self, stream: u32, address: IpAddr) {
+        if let Some((_, name)) = self.resolving.iter().find(|(other, _)| *other == stream) {
+            let name = name.clone();
+            self.wasi().network.pin(&name, address);
+        }
+    }
+
+    fn wasi(&mut self) -> &mut Wasi {
+        let (grants, output) = (&self.grants, &self.output);
+        let process = self.owner.as_ref().map(|owner| &owner.context);
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(grants, output, process)))
     }
 
     /// What the guest printed to its standard error last.
@@ -107,14 +159,7 @@ impl GuestState {
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (grants, output) = (&self.grants, &self.output);
-        let wasi = self.wasi.get_or_insert_with(|| {
-            // A folder that has vanished since the node looked at it is not there for the guest either.
-            let context = grants.wasi(output).unwrap_or_else(|_| WasiCtx::builder().build());
-            let mut resources = ResourceTable::new();
-            resources.set_max_capacity(MAX_HANDLES);
-            Box::new(Wasi { context, resources })
-        });
+        let wasi = self.wasi();
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.resources }
     }
 }

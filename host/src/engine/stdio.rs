@@ -1,8 +1,10 @@
 //! What a guest prints when it has no grant for the terminal: lines for the log, and the last of them for its
 //! crash report.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use bytes::Bytes;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -26,11 +28,11 @@ impl GuestOutput {
     }
 
     pub(super) fn stdout(&self) -> Lines {
-        Lines { output: self.clone(), level: Level::Info, line: Vec::new() }
+        Lines::new(self, Level::Info)
     }
 
     pub(super) fn stderr(&self) -> Lines {
-        Lines { output: self.clone(), level: Level::Warning, line: Vec::new() }
+        Lines::new(self, Level::Warning)
     }
 
     /// What the guest printed to its standard error last.
@@ -39,14 +41,24 @@ impl GuestOutput {
     }
 }
 
-/// Cuts a stream of bytes into log events, line by line.
+/// What may be written before the others have a turn.
+const BURST_BYTES: usize = 16 << 10;
+
+/// Cuts a stream of bytes into log events, line by line. What is written costs the host time that the guest does not
+/// pay for: now and then its writer has to wait for a turn.
 pub(super) struct Lines {
     output: GuestOutput,
     level: Level,
     line: Vec<u8>,
+    /// What may still be written in this turn.
+    permit: usize,
 }
 
 impl Lines {
+    fn new(output: &GuestOutput, level: Level) -> Self {
+        Self { output: output.clone(), level, line: Vec::new(), permit: BURST_BYTES }
+    }
+
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let text = String::from_utf8_lossy(&line);
@@ -64,7 +76,7 @@ impl StdoutStream for Lines {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Self { output: self.output.clone(), level: self.level, line: Vec::new() })
+        Box::new(Self::new(&self.output, self.level))
     }
 }
 
@@ -76,9 +88,10 @@ impl IsTerminal for Lines {
 
 impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > MAX_LINE_BYTES {
+        if bytes.len() > MAX_LINE_BYTES.min(self.permit) {
             return Err(StreamError::trap("more was written than `check-write` had permitted"));
         }
+        self.permit -= bytes.len();
         for byte in bytes {
             if byte == b'\n' {
                 self.end_line();
@@ -97,19 +110,37 @@ impl OutputStream for Lines {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(MAX_LINE_BYTES)
+        Ok(MAX_LINE_BYTES.min(self.permit))
     }
 }
 
-/// Always ready. Written out, because `async_trait` would be a dependency for this one function.
+/// Ready in the next turn, if this one's bytes are written. Written out, because `async_trait` would be a dependency for this one function.
 impl Pollable for Lines {
     fn ready<'a, 'b>(&'a mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'b>>
     where
         'a: 'b,
         Self: 'b,
     {
-        Box::pin(std::future::ready(()))
+        Box::pin(async {
+            if self.permit == 0 {
+                yield_now().await;
+                self.permit = BURST_BYTES;
+            }
+        })
     }
+}
+
+/// Lets the others have a turn.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Drop for Lines {

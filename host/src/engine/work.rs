@@ -3,40 +3,40 @@
 
 use regrow_otp::Context;
 
-/// What a process may spend on host calls before the others have a turn.
-const SLICE: u64 = 4_000;
+/// The price of any host call, in reductions.
+const CALL: u64 = 50;
 
-/// The price of any host call.
-const CALL: u64 = 10;
-
-/// Bytes that are moved for the price of 1.
-const BYTES_PER_UNIT: u64 = 128;
+/// Bytes that are moved for so many reductions.
+const BYTES: u64 = 128;
+const BYTES_PRICE: u64 = 5;
 
 /// What is left of the slice.
 pub(super) struct Work {
+    slice: u64,
     left: u64,
     /// Slices that were used up.
     slices: u64,
 }
 
 impl Work {
-    pub(super) fn new() -> Self {
-        Self { left: SLICE, slices: 0 }
+    /// Work in slices of so many reductions.
+    pub(super) fn new(slice: u64) -> Self {
+        Self { slice, left: slice, slices: 0 }
     }
 
-    /// Slices that host calls have used up.
-    pub(super) fn slices(&self) -> u64 {
-        self.slices
+    /// What host calls have used up, in reductions.
+    pub(super) fn reductions(&self) -> u64 {
+        self.slices.saturating_mul(self.slice)
     }
 
     /// Charges a host call that moves so many bytes; true if it is time to yield.
     fn charge(&mut self, bytes: usize) -> bool {
-        let cost = CALL + bytes as u64 / BYTES_PER_UNIT;
+        let cost = CALL + (bytes as u64 / BYTES).saturating_mul(BYTES_PRICE);
         if cost < self.left {
             self.left -= cost;
             return false;
         }
-        self.left = SLICE;
+        self.left = self.slice;
         self.slices += 1;
         true
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use regrow_otp::check_name;
@@ -15,6 +16,12 @@ use crate::manifest::diagnostic::{Diagnostic, Located, Source};
 use crate::manifest::reader::{Reading, Table};
 use crate::manifest::supervisor::{Supervisor, read_supervisor};
 
+/// What a guest may do in a turn unless the manifest says otherwise: some microseconds.
+const DEFAULT_SLICE_REDUCTIONS: u64 = 20_000;
+
+/// From where turns cost more than what is done in them, to where one holds up the others for long.
+const SLICE_REDUCTIONS: RangeInclusive<u64> = 1_000..=100_000_000;
+
 /// A manifest, as larger ones are no manifests.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 
@@ -23,6 +30,8 @@ const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 pub struct Manifest {
     /// The application's name: the root of every path in its tree.
     pub name: Located<String>,
+    /// Reductions that a guest uses before the others have a turn.
+    pub slice_reductions: u64,
     /// Its components, by name.
     pub components: Vec<Component>,
     /// The root of its tree.
@@ -106,9 +115,11 @@ impl Manifest {
             return Err(ManifestError::Invalid { source, errors, draft: None });
         }
         let table = Table::new(root.get_ref(), 0..0, &errors);
+        let mut slice_reductions = DEFAULT_SLICE_REDUCTIONS;
         let name = match table.table("application") {
             Some(application) => {
                 let name = application.required_string("name", "the application's name");
+                slice_reductions = read_slice(&application).unwrap_or(slice_reductions);
                 application.finish();
                 name
             }
@@ -133,7 +144,7 @@ impl Manifest {
         drop(root);
         let draft = name.zip(supervisor).map(|(name, supervisor)| {
             let components = components.components;
-            Self { name, components, supervisor, source: source.clone() }
+            Self { name, slice_reductions, components, supervisor, source: source.clone() }
         });
         match draft {
             Some(manifest) if errors.is_empty() => Ok(manifest),
@@ -145,6 +156,20 @@ impl Manifest {
     pub fn component(&self, name: &str) -> Option<&Component> {
         self.components.iter().find(|component| component.name.value == name)
     }
+}
+
+fn read_slice(application: &Table<'_, '_>) -> Option<u64> {
+    let slice = application.integer("slice_reductions", *SLICE_REDUCTIONS.start())?;
+    if let Some(value) = application.get("slice_reductions").filter(|_| !SLICE_REDUCTIONS.contains(&slice)) {
+        let (least, most) = (SLICE_REDUCTIONS.start(), SLICE_REDUCTIONS.end());
+        let label = format!("expected a whole number from {least} to {most}");
+        application.reading().push(Diagnostic::new(
+            value.span(),
+            "`slice_reductions` is out of range",
+            label,
+        ));
+    }
+    Some(slice)
 }
 
 /// The components. One that is wrong keeps its name, so that using it is not an error too.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use regrow_otp::Budget;
 use regrow_otp::supervisor::{Backoff, MAX_CHILD_ID_BYTES, OverIntensity, Restart, Shutdown};
 use regrow_term::Term;
 
-use crate::manifest::component::{Limits, read_limits};
+use crate::manifest::component::{Grants, Limits, read_budget, read_grants, read_limits};
 use crate::manifest::diagnostic::{Diagnostic, Located};
 use crate::manifest::reader::{Reading, Table, Value, to_term};
 use crate::manifest::supervisor::{Supervisor, read_supervisor};
@@ -48,6 +49,8 @@ pub struct Child {
     pub backoff: Option<Backoff>,
     /// What becomes of it when it is restarted too often.
     pub over_intensity: OverIntensity,
+    /// What it and all below it may use together.
+    pub budget: Option<Budget>,
 }
 
 /// What a child runs.
@@ -65,6 +68,8 @@ pub enum ChildStart {
         args: Term,
         /// Limits of its own.
         limits: Limits,
+        /// What it may reach, if that is less than its component may.
+        grants: Option<Box<Grants>>,
     },
     /// A supervisor.
     Supervisor(Supervisor),
@@ -106,12 +111,14 @@ pub(super) fn read_child(value: &Value<'_>, depth: usize, errors: &Reading<'_>) 
     }
     let backoff = read_backoff(&table);
     let over_intensity = table.word("over_intensity", &OverIntensity::ALL).unwrap_or_default();
+    let budget = table.table("budget").map(read_budget);
     table.finish();
     let (Some(id), Some(start)) = (id, start) else { return Vec::new() };
     // The longest of those that there will be.
     let longest = if counted.is_some() { numbered_name(&id.value, count) } else { id.value.clone() };
     check_id(&Located { value: longest, span: id.span.clone() }, errors);
-    let child = Child { id, start, restart, shutdown, significant, start_timeout, backoff, over_intensity };
+    let child =
+        Child { id, start, restart, shutdown, significant, start_timeout, backoff, over_intensity, budget };
     if let Some(value) =
         counted.filter(|_| count <= MAX_CHILDREN && count.saturating_mul(child.size()) > MAX_CHILDREN)
     {
@@ -195,7 +202,8 @@ fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {
     // Without arguments an entry gets the empty list: in serde's encoding that is Rust's `()`.
     let args = table.get("args").map_or(Term::List(Vec::new()), |value| to_term(value, table.reading()));
     let limits = table.table("limits").map(read_limits).unwrap_or_default();
-    Some(ChildStart::Worker { component: component?, entry: entry?, name, args, limits })
+    let grants = table.table("grants").map(|table| Box::new(read_grants(table)));
+    Some(ChildStart::Worker { component: component?, entry: entry?, name, args, limits, grants })
 }
 
 /// `shutdown = "brutal_kill"` or `"infinity"`, or `shutdown_ms = 5000`.

@@ -2,13 +2,16 @@
 
 use std::ops::RangeInclusive;
 
-use regrow_otp::WhenFull;
+use regrow_otp::{Budget, DEFAULT_SHARE, MAX_SHARE, WhenFull};
 
 use crate::manifest::diagnostic::{Diagnostic, Located};
 use crate::manifest::reader::Table;
 
 /// From one wasm page to the 4 GiB that 32-bit addresses reach.
 const MEMORY_BYTES: RangeInclusive<u64> = 65_536..=4 << 30;
+
+/// A guest's standard library takes a few for itself.
+const MIN_HANDLES: u64 = 8;
 
 /// The largest that a message may be allowed to be.
 const MAX_MESSAGE_BYTES: u64 = 1 << 30;
@@ -33,10 +36,28 @@ pub struct Grants {
     pub dirs: Vec<Dir>,
     /// Environment variables, with their values.
     pub env: Vec<(String, String)>,
+    /// Command-line arguments.
+    pub args: Vec<String>,
     /// The terminal.
     pub stdio: bool,
+    /// The time of day, and time by the nanosecond.
+    pub clocks: bool,
+    /// Secure random numbers.
+    pub random: bool,
+    /// Where it may connect to.
+    pub tcp: Vec<Located<String>>,
+    /// Where it may send datagrams to.
+    pub udp: Vec<Located<String>>,
+    /// Names that it may look up.
+    pub dns: Vec<Located<String>>,
     /// Other components whose processes it may spawn.
     pub spawn: Vec<Located<String>>,
+    /// Names that it may register.
+    pub register: Vec<Located<String>>,
+    /// Names that it may find processes by.
+    pub lookup: Vec<Located<String>>,
+    /// The list of the node's processes.
+    pub list_processes: bool,
     /// Names of supervisors that it may manage.
     pub supervise: Vec<Located<String>>,
     /// What it may start as children of supervisors: `component`, or `component.entry`.
@@ -75,6 +96,14 @@ pub struct Limits {
     pub monitors: Option<u64>,
     /// Running timers.
     pub timers: Option<u64>,
+    /// Live processes that a process has spawned.
+    pub children: Option<u64>,
+    /// Reductions in a process's life.
+    pub reductions: Option<u64>,
+    /// Open files, sockets and other handles.
+    pub handles: Option<u64>,
+    /// Lines logged in a second.
+    pub log_lines_per_second: Option<u64>,
 }
 
 pub(super) fn read_component(name: Located<String>, table: Table<'_, '_>) -> Option<Component> {
@@ -85,7 +114,7 @@ pub(super) fn read_component(name: Located<String>, table: Table<'_, '_>) -> Opt
     Some(Component { name, path: path?, grants, limits })
 }
 
-fn read_grants(table: Table<'_, '_>) -> Grants {
+pub(super) fn read_grants(table: Table<'_, '_>) -> Grants {
     let dirs = table.list("dirs").iter();
     let dirs = dirs.filter_map(|value| read_dir(Table::of(value, "dirs", table.reading())?)).collect();
     let mut env = Vec::new();
@@ -101,14 +130,24 @@ fn read_grants(table: Table<'_, '_>) -> Grants {
             }
         }
     }
+    let flag = |key| table.boolean(key).unwrap_or(false);
     let grants = Grants {
         dirs,
         env,
-        stdio: table.boolean("stdio").unwrap_or(false),
+        args: table.strings("args").into_iter().map(|argument| argument.value).collect(),
+        stdio: flag("stdio"),
+        clocks: flag("clocks"),
+        random: flag("random"),
+        tcp: table.strings("tcp"),
+        udp: table.strings("udp"),
+        dns: table.strings("dns"),
         spawn: table.strings("spawn"),
+        register: table.strings("register"),
+        lookup: table.strings("lookup"),
+        list_processes: flag("list_processes"),
         supervise: table.strings("supervise"),
         start_children: table.strings("start_children"),
-        signal: table.boolean("signal").unwrap_or(false),
+        signal: flag("signal"),
     };
     table.finish();
     grants
@@ -132,7 +171,36 @@ pub(super) fn read_limits(table: Table<'_, '_>) -> Limits {
         links: table.integer("links", 0),
         monitors: table.integer("monitors", 0),
         timers: table.integer("timers", 0),
+        children: table.integer("children", 0),
+        reductions: table.integer("reductions", 1),
+        handles: table.integer("handles", MIN_HANDLES),
+        log_lines_per_second: table.integer("log_lines_per_second", 0),
     };
     table.finish();
     limits
+}
+
+/// `budget = { share = 200, processes = 100, … }`
+pub(super) fn read_budget(table: Table<'_, '_>) -> Budget {
+    let share = table.integer("share", 1);
+    if let Some(value) = table.get("share").filter(|_| share.is_some_and(|share| share > MAX_SHARE.into())) {
+        table.reading().push(Diagnostic::new(
+            value.span(),
+            "`share` is out of range",
+            format!("expected a whole number from 1 to {MAX_SHARE}"),
+        ));
+    }
+    let budget = Budget {
+        share: share.map_or(DEFAULT_SHARE, |share| u32::try_from(share).unwrap_or(MAX_SHARE)),
+        processes: table.integer("processes", 1),
+        memory_bytes: table.bytes("memory_bytes", 65_536..=u64::MAX),
+        reductions: table.integer("reductions", 1),
+        mailbox_messages: table.integer("mailbox_messages", 1),
+        mailbox_bytes: table.bytes("mailbox_bytes", 1..=u64::MAX),
+        timers: table.integer("timers", 0),
+        handles: table.integer("handles", 0),
+        log_lines_per_second: table.integer("log_lines_per_second", 0),
+    };
+    table.finish();
+    budget
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::build::{BuildError, build_guests};
-use crate::engine::{Component, Contents, Engine, GuestLimits, LoadError, Program};
+use crate::engine::{Component, Contents, Engine, Grants, GuestLimits, LoadError, Program};
 use crate::manifest::{self, ChildStart, Diagnostic, Located, Manifest, Source};
 use crate::node::tree;
 
@@ -13,6 +13,8 @@ use crate::node::tree;
 pub struct Application {
     manifest: Manifest,
     components: Loaded,
+    /// What each component may reach, in the manifest's order.
+    grants: Vec<Arc<Grants>>,
     engine: Engine,
 }
 
@@ -52,7 +54,11 @@ impl Application {
     ) -> Result<Self, ApplicationError> {
         let (components, errors) = load_components(&manifest, engine, say).await?;
         if errors.is_empty() {
-            return Ok(Self { manifest, components, engine: engine.clone() });
+            let grants =
+                manifest.components.iter().map(|spec| tree::grants(&spec.grants, manifest.source.folder()));
+            // They have been checked.
+            let grants = grants.map(|(grants, _)| Arc::new(grants)).collect();
+            return Ok(Self { manifest, components, grants, engine: engine.clone() });
         }
         Err(ApplicationError::Invalid(manifest.source, Diagnostic::sorted(errors)))
     }
@@ -81,6 +87,14 @@ impl Application {
         self.components.iter().map(|(component, file, size)| (&**component, file, *size))
     }
 
+    /// What each component may reach, and what it imports without a grant for it: a hint, since the standard libraries of
+    /// most languages import much that a program never uses.
+    pub fn reach(&self) -> impl Iterator<Item = (&str, &Grants, Vec<&'static str>)> {
+        self.components.iter().zip(&self.grants).map(|((component, ..), grants)| {
+            (&**component.name(), &**grants, ungranted(&component.imports(), grants))
+        })
+    }
+
     /// How many supervisors, the root included, and how many workers its tree has.
     pub fn count_children(&self) -> (usize, usize) {
         fn count(supervisor: &manifest::Supervisor) -> (usize, usize) {
@@ -106,16 +120,39 @@ impl Application {
 
     /// What its processes can run.
     pub(super) fn contents(&self) -> Contents {
-        let folder = self.manifest.source.folder();
-        let programs =
-            self.components.iter().zip(&self.manifest.components).map(|((component, ..), spec)| Program {
-                component: component.clone(),
-                grants: Arc::new(tree::grants(&spec.grants, folder)),
-                limits: tree::limits(&GuestLimits::default(), &spec.limits),
-            });
+        let parts = self.components.iter().zip(&self.manifest.components).zip(&self.grants);
+        let programs = parts.map(|(((component, ..), spec), grants)| Program {
+            component: component.clone(),
+            grants: grants.clone(),
+            limits: tree::limits(&GuestLimits::default(), &spec.limits),
+        });
         let names = self.manifest.supervisor.names().into_iter().map(|name| name.value).collect();
-        Contents::new(programs.collect(), names)
+        Contents::new(programs.collect(), self.manifest.slice_reductions, names)
     }
+}
+
+/// The interfaces that a component imports in vain.
+fn ungranted(imports: &[String], grants: &Grants) -> Vec<&'static str> {
+    let network = |patterns: &[_]| !patterns.is_empty();
+    let (tcp, udp) = (network(&grants.tcp), network(&grants.udp));
+    let interfaces = [
+        ("wasi:filesystem/types", !grants.dirs.is_empty()),
+        ("wasi:cli/environment", !grants.env.is_empty() || !grants.args.is_empty()),
+        ("wasi:cli/stdin", grants.stdio),
+        ("wasi:clocks/wall-clock", grants.clocks),
+        ("wasi:random/random", grants.random),
+        ("wasi:sockets/tcp", tcp),
+        ("wasi:sockets/udp", udp),
+        ("wasi:sockets/ip-name-lookup", tcp || udp || !grants.dns.is_empty()),
+        ("regrow:otp/registry", !grants.register.is_empty() || !grants.lookup.is_empty()),
+        ("regrow:otp/supervisor", !grants.start_children.is_empty() || !grants.supervise.is_empty()),
+    ];
+    let imported = |name: &str| imports.iter().any(|import| import == name);
+    interfaces
+        .into_iter()
+        .filter(|(name, granted)| !granted && imported(name))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 type Loaded = Vec<(Arc<Component>, PathBuf, u64)>;
@@ -137,6 +174,7 @@ async fn load_components(
         }
     }
     check_entries(&manifest.supervisor, &components, &mut errors);
+    check_grants(manifest, &mut errors);
     Ok((components, errors))
 }
 
@@ -220,6 +258,47 @@ fn check_folders(manifest: &Manifest) -> Vec<Diagnostic> {
             .help("create it, or correct the path; it is relative to the manifest")
     };
     missing.map(error).collect()
+}
+
+/// Patterns must be some, and a child may have no more than its component.
+fn check_grants(manifest: &Manifest, errors: &mut Vec<Diagnostic>) {
+    let folder = manifest.source.folder();
+    for component in &manifest.components {
+        errors.extend(tree::grants(&component.grants, folder).1);
+    }
+    check_children_grants(manifest, &manifest.supervisor, errors);
+}
+
+fn check_children_grants(
+    manifest: &Manifest,
+    supervisor: &manifest::Supervisor,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let folder = manifest.source.folder();
+    for child in &supervisor.children {
+        match &child.start {
+            ChildStart::Supervisor(nested) => check_children_grants(manifest, nested, errors),
+            ChildStart::Worker { component, grants: Some(spec), .. } => {
+                let (wanted, wrong) = tree::grants(spec, folder);
+                errors.extend(wrong);
+                let of_component =
+                    manifest.component(&component.value).map(|of| tree::grants(&of.grants, folder).0);
+                if let Some(lacking) = of_component.and_then(|granted| granted.lacks(&wanted)) {
+                    let message =
+                        format!("a child can't have more grants than component {:?}", component.value);
+                    errors.push(
+                        Diagnostic::new(
+                            child.id.span.clone(),
+                            message,
+                            format!("the component has not: {lacking}"),
+                        )
+                        .help("grant it to the component, too, or leave it out here"),
+                    );
+                }
+            }
+            ChildStart::Worker { grants: None, .. } => {}
+        }
+    }
 }
 
 fn check_entries(

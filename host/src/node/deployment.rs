@@ -92,7 +92,7 @@ impl Deployment {
         let contents = new.contents();
         let Difference { changes, root: plan } = self.difference(runtime, root, &new, &contents).await?;
         let specs = |manifest: &Manifest, contents: &Contents| {
-            let builder = TreeBuilder { catalog: &self.catalog, contents };
+            let builder = TreeBuilder { folder: manifest.source.folder(), catalog: &self.catalog, contents };
             let root = builder.supervisor(&manifest.supervisor, &manifest.name.value);
             let root = root.map_err(|why| SteeringError::new(ErrorKind::InvalidManifest, why))?;
             let mut specs = HashMap::new();
@@ -103,7 +103,7 @@ impl Deployment {
             old: specs(&self.manifest, &self.contents)?,
             new: specs(new.manifest(), &contents)?,
             // From here on guests spawn the new versions.
-            before: self.catalog.replace(contents.clone()),
+            before: Some(self.catalog.replace(contents.clone())),
             catalog: self.catalog.clone(),
             undo: Vec::new(),
             removals: Vec::new(),
@@ -173,7 +173,7 @@ struct Changing {
     new: HashMap<String, SupervisorSpec>,
     catalog: Arc<Catalog>,
     /// The programs that guests spawned before.
-    before: Contents,
+    before: Option<Contents>,
     undo: Vec<Undo>,
     /// What goes when all that is new runs.
     removals: Vec<(Pid, String)>,
@@ -190,7 +190,9 @@ impl Changing {
             return Ok(());
         };
         // What is started again is to spawn what it did before.
-        self.catalog.replace(std::mem::take(&mut self.before));
+        if let Some(before) = self.before.take() {
+            self.catalog.replace(before);
+        }
         let mut failures = Vec::new();
         while let Some(undo) = self.undo.pop() {
             failures.extend(self.undo(&context, undo).await.err());

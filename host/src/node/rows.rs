@@ -1,9 +1,9 @@
 //! Processes and children as they are shown.
 
 use regrow_otp::supervisor::{ChildInfo, ChildState};
-use regrow_otp::{Pid, ProcessInfo, ProcessKind};
+use regrow_otp::{BudgetUse, Pid, ProcessInfo, ProcessKind};
 
-use crate::control::{ChildRow, Limits, ProcessDetails, ProcessRow, Refused};
+use crate::control::{Budget, ChildRow, Limits, ProcessDetails, ProcessRow, Refused, ResourceUse};
 use crate::node::operator;
 
 /// Characters of a reason that lists show.
@@ -55,7 +55,7 @@ pub(super) fn row(info: &ProcessInfo) -> ProcessRow {
     }
 }
 
-pub(super) fn details(info: &ProcessInfo) -> ProcessDetails {
+pub(super) fn details(info: &ProcessInfo, budgets: &[BudgetUse]) -> ProcessDetails {
     let pids = |pids: &[Pid]| pids.iter().map(Pid::to_string).collect();
     let limits = &info.limits;
     ProcessDetails {
@@ -80,6 +80,23 @@ pub(super) fn details(info: &ProcessInfo) -> ProcessDetails {
             links: limits.links,
             monitors: limits.monitors,
             timers: limits.timers,
+            children: limits.children,
+            reductions: Some(limits.reductions).filter(|reductions| *reductions != u64::MAX),
+            handles: limits.handles,
+            log_lines_per_second: limits.log_lines_per_second,
         },
+        children: info.children,
+        denied: info.denied,
+        budgets: budgets.iter().map(budget).collect(),
     }
+}
+
+fn budget(budget: &BudgetUse) -> Budget {
+    let resources = budget.resources.iter().map(|of| ResourceUse {
+        resource: of.resource.name().to_owned(),
+        used: of.used,
+        allowed: of.allowed,
+        refused: of.refused,
+    });
+    Budget { path: budget.path.clone(), share: budget.share, resources: resources.collect() }
 }

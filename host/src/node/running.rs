@@ -99,7 +99,11 @@ impl Node {
         });
         let contents = application.contents();
         let catalog = Arc::new(Catalog::new(contents.clone(), options.logger.clone()));
-        let builder = TreeBuilder { catalog: &catalog, contents: &contents };
+        let builder = TreeBuilder {
+            folder: application.manifest().source.folder(),
+            catalog: &catalog,
+            contents: &contents,
+        };
         let name = application.name().to_owned();
         let tree =
             builder.supervisor(&application.manifest().supervisor, &name).map_err(anyhow::Error::msg)?;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use regrow_otp::Budget;
 use regrow_otp::supervisor::Backoff;
 use regrow_term::encode;
 
@@ -124,7 +125,8 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
         Setting::live("backoff", child.backoff.as_ref().map_or("none".to_owned(), backoff)),
         Setting::live("over_intensity", child.over_intensity.name()),
     ];
-    let ChildStart::Worker { component, entry, name, args, limits } = &child.start else {
+    settings.extend(budget_settings(child.budget.as_ref()));
+    let ChildStart::Worker { component, entry, name, args, limits, grants: narrowed } = &child.start else {
         settings.push(Setting::fixed("type", "supervisor"));
         return settings;
     };
@@ -136,6 +138,10 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
     settings.push(Setting { value: encode(args).unwrap_or_default(), ..args_setting });
     if let Some(program) = contents.get(&component.value) {
         settings.extend([bytes(program), grants(program)]);
+        if let Some(narrowed) = narrowed {
+            let value = format!("{narrowed:?}").into_bytes();
+            settings.push(Setting { value, ..Setting::fixed("grants of its own", "narrowed") });
+        }
         settings.extend(limit_settings(&tree::limits(&program.limits, limits)));
     }
     settings
@@ -170,5 +176,28 @@ fn limit_settings(limits: &GuestLimits) -> Vec<Setting> {
         Setting::live("limits.links", process.links.to_string()),
         Setting::live("limits.monitors", process.monitors.to_string()),
         Setting::live("limits.timers", process.timers.to_string()),
+        Setting::live("limits.children", process.children.to_string()),
+        Setting::live("limits.reductions", process.reductions.to_string()),
+        // The table of handles is made when the guest first uses one.
+        Setting::fixed("limits.handles", process.handles.to_string()),
+        Setting::live("limits.log_lines_per_second", process.log_lines_per_second.to_string()),
+    ]
+}
+
+/// What is in a budget can change while it is in use; whether there is one can't.
+fn budget_settings(budget: Option<&Budget>) -> Vec<Setting> {
+    let Some(budget) = budget else { return vec![Setting::fixed("budget", "none")] };
+    let shown = |limit: Option<u64>| limit.map_or("none".to_owned(), |limit| limit.to_string());
+    vec![
+        Setting::fixed("budget", "of its own"),
+        Setting::live("budget.share", budget.share.to_string()),
+        Setting::live("budget.processes", shown(budget.processes)),
+        Setting::live("budget.memory_bytes", shown(budget.memory_bytes)),
+        Setting::live("budget.reductions", shown(budget.reductions)),
+        Setting::live("budget.mailbox_messages", shown(budget.mailbox_messages)),
+        Setting::live("budget.mailbox_bytes", shown(budget.mailbox_bytes)),
+        Setting::live("budget.timers", shown(budget.timers)),
+        Setting::live("budget.handles", shown(budget.handles)),
+        Setting::live("budget.log_lines_per_second", shown(budget.log_lines_per_second)),
     ]
 }

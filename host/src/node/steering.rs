@@ -108,7 +108,7 @@ impl Steering {
         let name = process.to_owned();
         self.with_named(process, move |context, named| async move {
             let info = named.pid().and_then(|pid| context.runtime().process_info(pid));
-            info.map(|info| details(&info)).ok_or_else(|| {
+            info.map(|info| details(&info, &context.runtime().budgets(info.pid))).ok_or_else(|| {
                 let state = match &named {
                     Named::Child { info, .. } => info.state.name(),
                     _ => "gone",
@@ -246,6 +246,8 @@ impl Steering {
         let start = StartGuest {
             catalog,
             limits: program.limits,
+            grants: program.grants.clone(),
+            budget: None,
             program,
             entry: entry.into(),
             argument,

@@ -3,14 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use regrow_otp::Budget;
 use regrow_otp::supervisor::{ChildSpec, ChildType, StartChild, SupervisorSpec, joined_arguments};
 use regrow_term::Term;
 
-use crate::engine::{Argument, Catalog, Contents, DirGrant, Grants, GuestLimits, StartGuest};
-use crate::manifest::{self, ChildStart, SupervisorKind};
+use crate::engine::{
+    Argument, Catalog, Contents, DirGrant, Grants, GuestLimits, NamePattern, NetPattern, StartGuest,
+};
+use crate::manifest::{self, ChildStart, Diagnostic, Located, SupervisorKind};
 
 /// Where the programs are found that a tree runs.
 pub(super) struct TreeBuilder<'a> {
+    /// Where the manifest's paths begin.
+    pub(super) folder: &'a Path,
     /// What processes spawn from.
     pub(super) catalog: &'a Arc<Catalog>,
     /// The programs of this version of the application.
@@ -49,7 +54,11 @@ impl TreeBuilder<'_> {
                 let name = name.unwrap_or_default();
                 let template = spec.children.first().zip(children.first());
                 let (template, built) = template.ok_or_else(|| format!("{path} has no template"))?;
-                let starts = (0..count).map(|number| self.worker(&template.start, Some(number)));
+                let starts = (0..count).map(|number| {
+                    let budget =
+                        template.budget.clone().map(|budget| (format!("{path}/{number}").into(), budget));
+                    self.worker(&template.start, Some(number), budget)
+                });
                 let starts: Vec<_> = starts.collect::<Result<_, _>>()?;
                 let partition = |number: usize| ChildSpec { start: starts[number].clone(), ..built.clone() };
                 SupervisorSpec::partitioned(path, name, spec.flags.clone(), count, partition)
@@ -65,10 +74,13 @@ impl TreeBuilder<'_> {
         let id = child.id.value.clone();
         let spec = match &child.start {
             ChildStart::Supervisor(nested) => {
-                let nested = self.supervisor(nested, &format!("{path}/{id}"))?;
+                let nested = self.supervisor(nested, &format!("{path}/{id}"))?.budget(child.budget.clone());
                 ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
             }
-            ChildStart::Worker { .. } => ChildSpec::worker(id, self.worker(&child.start, None)?),
+            ChildStart::Worker { .. } => {
+                let budget = child.budget.clone().map(|budget| (format!("{path}/{id}").into(), budget));
+                ChildSpec::worker(id, self.worker(&child.start, None, budget)?)
+            }
         };
         Ok(ChildSpec {
             restart: child.restart,
@@ -82,8 +94,13 @@ impl TreeBuilder<'_> {
     }
 
     /// A worker; one of a partition has the number of that behind its arguments and its name.
-    fn worker(&self, start: &ChildStart, partition: Option<usize>) -> Result<Arc<dyn StartChild>, String> {
-        let ChildStart::Worker { component, entry, name, args, limits: own } = start else {
+    fn worker(
+        &self,
+        start: &ChildStart,
+        partition: Option<usize>,
+        budget: Option<(Arc<str>, Budget)>,
+    ) -> Result<Arc<dyn StartChild>, String> {
+        let ChildStart::Worker { component, entry, name, args, limits: own, grants: narrowed } = start else {
             return Err("a partition is a worker".to_owned());
         };
         let program = self.contents.get(&component.value);
@@ -99,6 +116,11 @@ impl TreeBuilder<'_> {
         Ok(Arc::new(StartGuest {
             catalog: self.catalog.clone(),
             limits: limits(&program.limits, own),
+            grants: match narrowed {
+                Some(spec) => Arc::new(program.grants.intersection(&grants(spec, self.folder).0)),
+                None => program.grants.clone(),
+            },
+            budget,
             program: program.clone(),
             entry: entry.value.as_str().into(),
             argument: Argument::Term(argument),
@@ -107,21 +129,49 @@ impl TreeBuilder<'_> {
     }
 }
 
-pub(super) fn grants(spec: &manifest::Grants, folder: &Path) -> Grants {
-    let dirs = spec.dirs.iter().map(|dir| DirGrant {
-        host: folder.join(&dir.host.value),
-        guest: dir.guest.clone(),
-        write: dir.write,
+/// What a manifest grants, and what is wrong about its patterns.
+pub(super) fn grants(spec: &manifest::Grants, folder: &Path) -> (Grants, Vec<Diagnostic>) {
+    let mut errors = Vec::new();
+    let dirs = spec.dirs.iter().map(|dir| {
+        let host = folder.join(&dir.host.value);
+        // So that one can be told to be within another.
+        DirGrant { host: host.canonicalize().unwrap_or(host), guest: dir.guest.clone(), write: dir.write }
     });
-    Grants {
+    let names = |located: &[Located<String>]| located.iter().map(|name| name.value.clone()).collect();
+    let grants = Grants {
         dirs: dirs.collect(),
         env: spec.env.clone(),
+        args: spec.args.clone(),
         stdio: spec.stdio,
-        spawn: spec.spawn.iter().map(|name| name.value.clone()).collect(),
-        supervise: spec.supervise.iter().map(|name| name.value.clone()).collect(),
-        start_children: spec.start_children.iter().map(|name| name.value.clone()).collect(),
+        clocks: spec.clocks,
+        random: spec.random,
+        tcp: patterns("tcp", &spec.tcp, NetPattern::parse, &mut errors),
+        udp: patterns("udp", &spec.udp, NetPattern::parse, &mut errors),
+        dns: patterns("dns", &spec.dns, NamePattern::parse, &mut errors),
+        spawn: names(&spec.spawn),
+        register: patterns("register", &spec.register, NamePattern::parse, &mut errors),
+        lookup: patterns("lookup", &spec.lookup, NamePattern::parse, &mut errors),
+        list_processes: spec.list_processes,
+        supervise: names(&spec.supervise),
+        start_children: names(&spec.start_children),
         signal: spec.signal,
-    }
+    };
+    (grants, errors)
+}
+
+fn patterns<T>(
+    key: &str,
+    texts: &[Located<String>],
+    parse: impl Fn(&str) -> Result<T, String>,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<T> {
+    let parsed = texts.iter().filter_map(|text| {
+        let wrong = |why| {
+            Diagnostic::new(text.span.clone(), format!("{:?} is no pattern for `{key}`", text.value), why)
+        };
+        parse(&text.value).map_err(|why| errors.push(wrong(why))).ok()
+    });
+    parsed.collect()
 }
 
 pub(super) fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits {
@@ -134,6 +184,10 @@ pub(super) fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits
     set(&mut limits.process.links, spec.links);
     set(&mut limits.process.monitors, spec.monitors);
     set(&mut limits.process.timers, spec.timers);
+    set(&mut limits.process.children, spec.children);
+    set(&mut limits.process.reductions, spec.reductions);
+    set(&mut limits.process.handles, spec.handles);
+    set(&mut limits.process.log_lines_per_second, spec.log_lines_per_second);
     limits.process.when_full = spec.when_full.unwrap_or(limits.process.when_full);
     limits
 }

@@ -174,6 +174,16 @@ impl Reporter {
     }
 }
 
+impl Reporter {
+    fn denied(&self, state: &mut State, pid: Pid, identity: &Identity, grant: &str, what: &str) {
+        let kind = format!("{} denied {grant}", program(identity));
+        if state.bursts.admit(&kind, Level::Warning, &self.logger) {
+            let source = format!("{} {pid}", program(identity));
+            self.logger.write(Level::Warning, source, format_args!("denied: {grant}: {what}"));
+        }
+    }
+}
+
 impl EventSink for Reporter {
     fn event(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,6 +196,9 @@ impl EventSink for Reporter {
             Event::Exited(exited) => self.on_exited(&mut state, exited),
             Event::Supervisor(report) => self.on_report(&mut state, report),
             Event::WaitCycle { waiters } => self.wait_cycle(&mut state, waiters),
+            Event::Denied { pid, identity, grant, what } => {
+                self.denied(&mut state, *pid, identity, grant, what)
+            }
             Event::Refused { from, to, dropped } => {
                 let done = if *dropped { "dropped" } else { "refused" };
                 self.logger.write(

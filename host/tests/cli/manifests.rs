@@ -303,3 +303,53 @@ fn an_id_has_room_for_the_numbers_of_several_children() {
     let errors = errors("id = \"a\"", &count);
     assert!(errors[0].contains("this is no id for a child"), "{errors:?}");
 }
+
+#[test]
+fn wrong_limits_budgets_and_slices_are_said_where_they_stand() {
+    let (name, entry) = ("name = \"app\"", "entry = \"main\"");
+    let cases = [
+        (
+            name,
+            "name = \"app\"\nslice_reductions = 5",
+            "4:20: `slice_reductions` is out of range (expected a whole number from 1000 to 18446744073709551615)",
+        ),
+        (
+            name,
+            "name = \"app\"\nslice_reductions = 1_000_000_000",
+            "4:20: `slice_reductions` is out of range (expected a whole number from 1000 to 100000000)",
+        ),
+        (
+            entry,
+            "entry = \"main\"\nlimits.handles = 1",
+            "15:18: `handles` is out of range (expected a whole number from 8 to 18446744073709551615)",
+        ),
+        (
+            entry,
+            "entry = \"main\"\nbudget = { share = 0 }",
+            "15:20: `share` is out of range (expected a whole number from 1 to 18446744073709551615)",
+        ),
+        (
+            entry,
+            "entry = \"main\"\nbudget = { share = 10_001 }",
+            "15:20: `share` is out of range (expected a whole number from 1 to 10000)",
+        ),
+        (
+            entry,
+            "entry = \"main\"\nbudget = { cpus = 2 }",
+            "15:12: unknown key `cpus` (this is not understood here)",
+        ),
+        (
+            entry,
+            "entry = \"main\"\nbudget = 7",
+            "15:10: `budget` has the wrong type (expected a table, found integer)",
+        ),
+        (
+            entry,
+            "entry = \"main\"\ngrants = { network = true }",
+            "15:12: unknown key `network` (this is not understood here)",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(errors(from, to), [expected], "{to}");
+    }
+}

@@ -56,6 +56,8 @@ fn otp_options(options: &SpawnOptions) -> otp::SpawnOptions {
     let tighten = |limit: &mut u64, wanted: Option<u64>| *limit = wanted.unwrap_or(*limit).min(*limit);
     tighten(&mut limits.mailbox_messages, options.max_mailbox_messages);
     tighten(&mut limits.mailbox_bytes, options.max_mailbox_bytes);
+    tighten(&mut limits.children, options.max_children);
+    tighten(&mut limits.reductions, options.max_reductions);
     otp::SpawnOptions {
         name: options.name.clone(),
         link: options.link,
@@ -323,6 +325,14 @@ pub(crate) fn unregister(name: &str) -> Result<(), Error> {
 
 pub(crate) fn whereis(name: &str) -> Option<Pid> {
     current().context.runtime().whereis(name).map(Into::into)
+}
+
+pub(crate) fn registered() -> Result<Vec<String>, Error> {
+    Ok(current().context.runtime().registered().into_iter().map(|(name, _)| name).collect())
+}
+
+pub(crate) fn processes() -> Result<Vec<Pid>, Error> {
+    Ok(current().context.runtime().processes().into_iter().map(Into::into).collect())
 }
 
 pub(crate) fn log_max_level() -> log::LevelFilter {

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::mailbox::{AliasMode, CallError, Received};
-use crate::process::{Flag, InitResult, MonitorAlias, MonitorOptions, SpawnOptions, Spawned, Started};
+use crate::process::{
+    Flag, Grants, InitResult, MonitorAlias, MonitorOptions, SpawnOptions, Spawned, Started,
+};
 use crate::sys::wasm::bindings::regrow::otp::{log as host_log, mailbox, process, registry, timer};
 use crate::sys::whole_milliseconds;
 use crate::timer::Due;
@@ -31,7 +33,40 @@ fn wit_options(options: &SpawnOptions) -> process::SpawnOptions {
         max_memory_bytes: options.max_memory_bytes,
         max_mailbox_messages: options.max_mailbox_messages,
         max_mailbox_bytes: options.max_mailbox_bytes,
+        max_children: options.max_children,
+        max_reductions: options.max_reductions,
+        grants: options.grants.clone().map(wit_grants),
     }
+}
+
+fn wit_grants(grants: Grants) -> process::Grants {
+    let dirs = grants.dirs.into_iter().map(|(path, write)| process::DirGrant { path, write });
+    process::Grants {
+        dirs: dirs.collect(),
+        env: grants.env,
+        args: grants.args,
+        stdio: grants.stdio,
+        clocks: grants.clocks,
+        random: grants.random,
+        tcp: grants.tcp,
+        udp: grants.udp,
+        dns: grants.dns,
+        spawn: grants.spawn,
+        register: grants.register,
+        lookup: grants.lookup,
+        list_processes: grants.list_processes,
+        supervise: grants.supervise,
+        start_children: grants.start_children,
+        signal: grants.signal,
+    }
+}
+
+pub(crate) fn processes() -> Result<Vec<Pid>, Error> {
+    Ok(process::processes()?.into_iter().map(Into::into).collect())
+}
+
+pub(crate) fn registered() -> Result<Vec<String>, Error> {
+    Ok(registry::registered()?)
 }
 
 fn spawned(spawned: process::Spawned) -> Spawned {

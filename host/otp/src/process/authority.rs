@@ -19,7 +19,11 @@ impl Context {
         }
         let same_component = own.identity.component == other.identity.component;
         let related = || self.descends(&other, own.pid) || self.descends(own, pid);
-        let allowed = other.identity.kind != ProcessKind::Supervisor && (same_component || related());
+        // A supervisor obeys its parent, and no other guest.
+        let allowed = match other.identity.kind {
+            ProcessKind::Supervisor => other.identity.parent == Some(own.pid),
+            _ => same_component || related(),
+        };
         if allowed { Ok(()) } else { Err(SignalError) }
     }
 

@@ -15,6 +15,9 @@ use crate::registry::RegisterError;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 
+/// How much is kept of what was denied: the process chose it.
+const MAX_DENIED_BYTES: usize = 256;
+
 /// A running process's own view of the runtime. Clones are the same process.
 #[derive(Clone)]
 pub struct Context {
@@ -85,6 +88,14 @@ impl Context {
         if let Some(account) = &self.process.account {
             account.release(resource, amount);
         }
+    }
+
+    /// Makes known that this process was refused what it has no grant for.
+    pub fn denied(&self, grant: &'static str, what: &str) {
+        self.process.denied.fetch_add(1, Ordering::Relaxed);
+        let what = what[..what.floor_char_boundary(MAX_DENIED_BYTES)].to_owned();
+        let identity = self.process.identity.clone();
+        self.emit(crate::event::Event::Denied { pid: self.pid(), identity, grant, what });
     }
 
     /// Whether this process may log another line in this second; if so, it counts.

@@ -99,6 +99,8 @@ pub(crate) struct Process {
     /// Live processes that it has spawned.
     pub(crate) children: AtomicU64,
     pub(crate) log_lines: LogLines,
+    /// How often it was refused what it has no grant for.
+    pub(crate) denied: AtomicU64,
     pub(crate) timers_running: AtomicU64,
     pub(crate) timer_bytes: AtomicU64,
     /// Held from a change of the state until the signals that follow from it are sent, so that two threads can't
@@ -135,6 +137,7 @@ impl Process {
             burst: AtomicU64::default(),
             children: AtomicU64::default(),
             log_lines: LogLines::default(),
+            denied: AtomicU64::default(),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
             outgoing: Mutex::default(),

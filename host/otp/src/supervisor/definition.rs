@@ -218,6 +218,12 @@ impl StartChild for SupervisorSpec {
         Ok(Started { pid, acknowledges: true })
     }
 
+    fn apply_to(&self, runtime: &Runtime, pid: Pid) {
+        if let Some(budget) = &self.budget {
+            runtime.change_budget(pid, budget);
+        }
+    }
+
     fn as_supervisor(&self) -> Option<&SupervisorSpec> {
         Some(self)
     }

@@ -5,7 +5,8 @@ use regrow_otp::{CallError as OtpCallError, MessageKind, Reference};
 
 use crate::engine::bindings::regrow::otp::mailbox::{AliasMode, CallError, Host, SendKind};
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, destination_len, milliseconds};
+use crate::engine::host::authority::good;
+use crate::engine::host::convert::{destination_len, milliseconds};
 use crate::engine::state::GuestState;
 
 impl GuestState {
@@ -36,7 +37,8 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let sent = context.send(&destination(to), message_kind(kind), Bytes::from(payload)).await;
+        let to = good!(self.reachable(to)?);
+        let sent = context.send(&to, message_kind(kind), Bytes::from(payload)).await;
         Ok(sent.map_err(Into::into))
     }
 
@@ -47,7 +49,8 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let sent = context.send_nosuspend(&destination(to), message_kind(kind), Bytes::from(payload));
+        let to = good!(self.reachable(to)?);
+        let sent = context.send_nosuspend(&to, message_kind(kind), Bytes::from(payload));
         Ok(sent.map_err(Into::into))
     }
 
@@ -138,7 +141,11 @@ impl Host for GuestState {
         timeout_ms: Option<u64>,
     ) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let answer = context.call(&destination(to), Bytes::from(payload), milliseconds(timeout_ms)).await;
+        let to = match self.reachable(to)? {
+            Ok(to) => to,
+            Err(error) => return Ok(Err(CallError::Refused(error))),
+        };
+        let answer = context.call(&to, Bytes::from(payload), milliseconds(timeout_ms)).await;
         self.charge(match &answer {
             Ok(answer) => answer.len(),
             Err(OtpCallError::Down(reason)) => reason.weight(),
@@ -160,7 +167,8 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let sent = context.send_request(&destination(to), Bytes::from(payload)).await;
+        let to = good!(self.reachable(to)?);
+        let sent = context.send_request(&to, Bytes::from(payload)).await;
         Ok(sent.map(|reference| reference.0).map_err(|error| match error {
             OtpCallError::NotSent(error) => error.into(),
             OtpCallError::Limit(limit) => limit.into(),

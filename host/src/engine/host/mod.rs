@@ -1,5 +1,6 @@
 //! One thin adapter per WIT interface: convert, check the grant, call `otp`, convert back.
 
+mod authority;
 pub(super) mod convert;
 mod log;
 mod mailbox;
@@ -7,6 +8,7 @@ mod process;
 mod registry;
 mod supervisor;
 mod timer;
+pub(super) mod wasi;
 
 use crate::engine::bindings::regrow::otp::types;
 use crate::engine::state::GuestState;

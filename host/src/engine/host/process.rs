@@ -1,7 +1,5 @@
 //! `regrow:otp/process`
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use regrow_otp::{
     Flag as OtpFlag, InfoItem, InitAck, LinkError, MAX_INFO_ENTRIES, MonitorOptions, Pid, Reference,
@@ -14,10 +12,8 @@ use crate::engine::bindings::regrow::otp::process::{
     Spawned, Started, WhenFull as WitWhenFull,
 };
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{
-    destination, destination_len, exit_reason_from_guest, milliseconds, reason_len,
-};
-use crate::engine::instance::{Argument, StartGuest};
+use crate::engine::host::authority::{check_entries, good, grants_len};
+use crate::engine::host::convert::{destination_len, exit_reason_from_guest, milliseconds, reason_len};
 use crate::engine::state::GuestState;
 use crate::engine::trap::{Exit, Panic};
 
@@ -31,75 +27,6 @@ const MAX_INFO_ITEMS: usize = 64;
 const INFO_ITEM_BYTES: usize = 1 << 10;
 
 type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
-
-impl GuestState {
-    /// What is to be spawned, if the guest may.
-    fn start_guest(
-        &self,
-        component: Option<String>,
-        entry: String,
-        argument: Vec<u8>,
-        options: &WitOptions,
-    ) -> Outcome<StartGuest> {
-        let owner = self.owner()?;
-        let own = owner.program.component.name();
-        if let Some(other) = component.as_deref().filter(|component| *component != &**own)
-            && !owner.program.grants.spawn.iter().any(|granted| granted == other)
-        {
-            return Ok(Err(wit::Error::Denied(format!("spawn: {other:?} is not among the grants"))));
-        }
-        let start = match self.granted_start(component, entry, argument, options.name.clone())? {
-            Ok(start) => start,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut limits = start.limits;
-        let tighten = |limit: &mut u64, wanted: Option<u64>| *limit = wanted.unwrap_or(*limit).min(*limit);
-        tighten(&mut limits.memory_bytes, options.max_memory_bytes);
-        tighten(&mut limits.process.mailbox_messages, options.max_mailbox_messages);
-        tighten(&mut limits.process.mailbox_bytes, options.max_mailbox_bytes);
-        Ok(Ok(StartGuest { limits, ..start }))
-    }
-
-    /// How an entry is started that the guest has been found to have a grant for.
-    pub(super) fn granted_start(
-        &self,
-        component: Option<String>,
-        entry: String,
-        argument: Vec<u8>,
-        name: Option<String>,
-    ) -> Outcome<StartGuest> {
-        let owner = self.owner()?;
-        let own = owner.program.component.name();
-        let component: Arc<str> = component.map_or_else(|| own.clone(), Arc::from);
-        if let Some(name) = name.as_ref().filter(|name| owner.catalog.is_reserved(name)) {
-            return Ok(Err(wit::Error::Denied(reserved(name))));
-        }
-        let Some(program) = owner.catalog.get(&component) else {
-            return Ok(Err(wit::Error::BadArgument(format!("there is no component {component:?}"))));
-        };
-        if program.component.entry(&entry).is_none() {
-            return Ok(Err(wit::Error::BadArgument(format!("{component:?} has no entry {entry:?}"))));
-        }
-        let limits = if component == *own { owner.limits() } else { program.limits };
-        Ok(Ok(StartGuest {
-            catalog: owner.catalog.clone(),
-            program,
-            entry: entry.into(),
-            argument: Argument::Encoded(Bytes::from(argument)),
-            name,
-            limits,
-        }))
-    }
-
-    /// Whether the guest may exit, kill or link that process.
-    pub(super) fn may_signal(&self, pid: Pid) -> Outcome<()> {
-        let owner = self.owner()?;
-        match owner.context.may_signal(pid) {
-            Err(_) if owner.program.grants.signal && !owner.context.is_supervisor(pid) => Ok(Ok(())),
-            checked => Ok(checked.map_err(Into::into)),
-        }
-    }
-}
 
 impl Host for GuestState {
     async fn self_(&mut self) -> wasmtime::Result<wit::Pid> {
@@ -218,12 +145,22 @@ impl Host for GuestState {
             }),
             tag: options.tag.map(Bytes::from),
         };
-        let monitor = context.monitor_with(destination(object), options);
+        let object = good!(self.reachable(object)?);
+        let monitor = context.monitor_with(object, options);
         Ok(monitor.map(|reference| reference.0).map_err(Into::into))
     }
 
     async fn demonitor(&mut self, monitor: u64, flush: bool) -> wasmtime::Result<bool> {
         Ok(self.charge(0).await?.demonitor(Reference(monitor), flush))
+    }
+
+    async fn processes(&mut self) -> Outcome<Vec<wit::Pid>> {
+        let context = self.charge(0).await?;
+        good!(self.may_list("processes")?);
+        let processes = context.runtime().processes();
+        good!(check_entries(processes.len()));
+        self.charge(processes.len() * size_of::<wit::Pid>()).await?;
+        Ok(Ok(processes.into_iter().map(Into::into).collect()))
     }
 
     async fn is_alive(&mut self, pid: wit::Pid) -> wasmtime::Result<bool> {
@@ -270,6 +207,7 @@ impl Host for GuestState {
         }
         let pid = pid.into();
         if context.may_inspect(pid).is_err() {
+            self.denied("info", &pid.to_string());
             let why = "a look inside needs the same component, or to be an ancestor".to_owned();
             return Ok(Err(wit::Error::Denied(why)));
         }
@@ -309,15 +247,10 @@ impl Host for GuestState {
     }
 }
 
-/// Why a guest can't have a name.
-pub(super) fn reserved(name: &str) -> String {
-    format!("the name {name:?} belongs to a child in the manifest")
-}
-
 /// Bytes that came with a spawn, beside its argument.
 fn spawn_len(component: &Option<String>, entry: &str, options: &WitOptions) -> usize {
     let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    entry.len() + optional(component) + optional(&options.name)
+    entry.len() + optional(component) + optional(&options.name) + grants_len(&options.grants)
 }
 
 fn to_spawned(pid: Pid, monitor: Option<Reference>) -> Spawned {

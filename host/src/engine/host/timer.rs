@@ -7,7 +7,8 @@ use regrow_otp::{Context, Instant, Reference, TimerError};
 
 use crate::engine::bindings::regrow::otp::timer::{Due, Host};
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, destination_len, whole_milliseconds};
+use crate::engine::host::authority::good;
+use crate::engine::host::convert::{destination_len, whole_milliseconds};
 use crate::engine::state::GuestState;
 
 fn instant(context: &Context, due: Due) -> Instant {
@@ -25,7 +26,8 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let started = context.start_timer_at(instant(&context, due), destination(to), Bytes::from(payload));
+        let to = good!(self.reachable(to)?);
+        let started = context.start_timer_at(instant(&context, due), to, Bytes::from(payload));
         Ok(started.map(|reference| reference.0).map_err(Into::into))
     }
 
@@ -36,7 +38,8 @@ impl Host for GuestState {
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<u64, wit::Error>> {
         let context = self.charge(payload.len() + destination_len(&to)).await?;
-        let started = context.send_at(instant(&context, due), destination(to), Bytes::from(payload));
+        let to = good!(self.reachable(to)?);
+        let started = context.send_at(instant(&context, due), to, Bytes::from(payload));
         Ok(started.map(|reference| reference.0).map_err(|error| match error {
             TimerError::Limit(limit) => limit.into(),
             TimerError::Full(limit) => wit::Error::Full(limit.into()),

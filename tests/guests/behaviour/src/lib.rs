@@ -2,6 +2,7 @@
 //! `tests/integration/behaviour.rs` has a test for every entry.
 
 mod calls;
+mod grants;
 mod helpers;
 mod messages;
 mod outside;
@@ -81,6 +82,18 @@ regrow_sdk::component! {
     "files" => process outside::files,
     /// Environment variables that are granted, and no others.
     "environment" => process outside::environment,
+    /// No grants at all.
+    "nothing-granted" => process grants::nothing,
+    /// Secure random numbers without a grant.
+    "no-randomness" => process grants::no_randomness,
+    /// Grants that are handed on.
+    "hands-on" => process grants::hands_on,
+    /// Grants that the manifest has narrowed for one child.
+    "narrowed" => process grants::narrowed,
+    /// Addresses and names of the network.
+    "network" => process grants::network,
+    /// Ways out of a folder.
+    "escapes" => process grants::escapes,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
@@ -114,6 +127,8 @@ regrow_sdk::component! {
     "helper-twice" => process helper::twice,
     /// Helper: has something to say when it has started.
     "helper-informs" => init helper::informs,
+    /// Helper: says what it may reach.
+    "helper-reach" => process grants::reach,
     /// Helper: a server for the tests of GenServer.
     "helper-server" => server servers::Ledger,
 }

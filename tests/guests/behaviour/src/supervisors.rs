@@ -60,11 +60,15 @@ pub fn static_children(_: ()) {
     );
     // It is a child of this process: it stops its children when this process tells it to.
     let supervisor = tree.pid().unwrap();
-    assert!(matches!(process::exit_process(supervisor, ExitReason::Shutdown), Err(Error::Denied(_))));
     assert!(
         matches!(process::info_items(supervisor, &["parent"]), Ok(Some(_))),
         "a descendant may be looked at"
     );
+    process::unlink(supervisor);
+    let monitor = process::monitor(supervisor).unwrap();
+    process::exit_process(supervisor, ExitReason::Shutdown).unwrap();
+    let down = mailbox::wait_for(monitor, None);
+    assert!(matches!(down, Some(Received::Down { reason: ExitReason::Shutdown, .. })));
 }
 
 pub fn informs(_: ()) {

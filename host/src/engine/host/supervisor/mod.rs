@@ -17,8 +17,8 @@ use regrow_term::{Term, decode};
 use crate::engine::bindings::regrow::otp::supervisor as sup;
 use crate::engine::bindings::regrow::otp::supervisor::{Host, SupervisorError};
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::convert::{destination, destination_len};
-use crate::engine::host::process::reserved;
+use crate::engine::host::authority::{check_entries, good};
+use crate::engine::host::convert::destination_len;
 use crate::engine::host::supervisor::convert::{started, with_start};
 use crate::engine::instance::{Argument, StartGuest};
 use crate::engine::state::GuestState;
@@ -28,16 +28,6 @@ type Outcome<T> = wasmtime::Result<Result<T, SupervisorError>>;
 /// What a child in a list is charged with, in bytes that are moved.
 const CHILD_INFO_BYTES: usize = 128;
 
-/// Takes what is good out of an outcome; what is not is the guest's answer.
-macro_rules! good {
-    ($outcome:expr) => {
-        match $outcome {
-            Ok(value) => value,
-            Err(error) => return Ok(Err(error.into())),
-        }
-    };
-}
-
 impl GuestState {
     /// The supervisor, if the guest may manage it: it descends from this process, or its name is granted.
     async fn manage(
@@ -46,7 +36,12 @@ impl GuestState {
         bytes: usize,
     ) -> Outcome<(Context, Destination)> {
         let context = self.charge(destination_len(&supervisor) + bytes).await?;
-        let named = destination(supervisor);
+        // Whether there is somebody of that name is not said to who may not know.
+        let granted = &self.owner()?.grants.supervise;
+        let named = match supervisor {
+            wit::Destination::Name(name) if granted.contains(&name) => Destination::Name(name),
+            other => good!(self.reachable(other)?.map_err(SupervisorError::Refused)),
+        };
         let pid = match &named {
             Destination::Pid(pid) => Some(*pid),
             Destination::Name(name) => context.runtime().whereis(name),
@@ -59,11 +54,11 @@ impl GuestState {
         if !context.is_supervisor(pid) {
             return Ok(Err(SupervisorError::NotASupervisor));
         }
-        let granted = &self.owner()?.program.grants.supervise;
         let is_granted = || granted.iter().any(|name| runtime.whereis(name) == Some(pid));
         if context.may_inspect(pid).is_err() && !is_granted() {
             let why =
                 "supervise: the supervisor does not descend from this process and is not among the grants";
+            self.denied("supervise", &pid.to_string());
             return Ok(Err(denied(why)));
         }
         Ok(Ok((context, Destination::Pid(pid))))
@@ -73,8 +68,9 @@ impl GuestState {
     fn child_start(&self, spec: &sup::ChildSpec) -> Outcome<StartGuest> {
         let owner = self.owner()?;
         let component = spec.component.as_deref().unwrap_or(owner.program.component.name());
-        if !owner.program.grants.may_start_child(component, &spec.entry) {
+        if !owner.grants.may_start_child(component, &spec.entry) {
             let what = format!("start_children: \"{component}.{}\" is not among the grants", spec.entry);
+            self.denied("start_children", &format!("{component}.{}", spec.entry));
             return Ok(Err(denied(what)));
         }
         let most = owner.context.limits().message_bytes;
@@ -104,9 +100,7 @@ impl GuestState {
     fn supervisor_spec(&self, spec: sup::SupervisorSpec) -> Outcome<SupervisorSpec> {
         let owner = self.owner()?;
         if let Some(name) = &spec.name {
-            if owner.catalog.is_reserved(name) {
-                return Ok(Err(denied(reserved(name))));
-            }
+            good!(self.may_register(name)?.map_err(SupervisorError::Refused));
             good!(check_name(name).map_err(|error| bad_argument(format!("the supervisor's name: {error}"))));
         }
         let flags = SupFlags {
@@ -161,9 +155,7 @@ impl GuestState {
                             check_name(&name)
                                 .map_err(|error| bad_argument(format!("the name of a partition: {error}")))
                         );
-                        if owner.catalog.is_reserved(&name) {
-                            return Ok(Err(denied(reserved(&name))));
-                        }
+                        good!(self.may_register(&name)?.map_err(SupervisorError::Refused));
                     }
                 }
                 SupervisorSpec::partitioned(path, name, flags, count, |n| {
@@ -228,7 +220,7 @@ impl Host for GuestState {
             sup::Children::Dynamic(extra) => extra.iter().map(Vec::len).sum(),
         };
         let context = self.charge(bytes).await?;
-        if self.owner()?.program.grants.start_children.is_empty() {
+        if self.owner()?.grants.start_children.is_empty() {
             return Ok(Err(denied("start_children: nothing is among the grants")));
         }
         let spec = good!(self.supervisor_spec(spec)?);
@@ -265,7 +257,7 @@ impl Host for GuestState {
         let (context, supervisor) = good!(self.manage(supervisor, bytes).await?);
         let arguments = good!(terms(arguments));
         let template = good!(supervisors::get_template(&context, &supervisor).await);
-        let grants = &self.owner()?.program.grants;
+        let grants = &self.owner()?.grants;
         let may = |target: supervisors::Target| grants.may_start_child(&target.component, &target.entry);
         if !template.start.target().is_some_and(may) {
             return Ok(Err(denied("start_children: what the template starts is not among the grants")));
@@ -299,11 +291,7 @@ impl Host for GuestState {
     async fn which_children(&mut self, supervisor: wit::Destination) -> Outcome<Vec<sup::ChildInfo>> {
         let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
         let children = good!(supervisors::which_children(&context, &supervisor).await);
-        if children.len() > MAX_INFO_ENTRIES {
-            let (allowed, requested) = (MAX_INFO_ENTRIES as u64, children.len() as u64);
-            let limit = wit::LimitExceeded { which: "info_entries".to_owned(), allowed, requested };
-            return Ok(Err(SupervisorError::Refused(wit::Error::Limit(limit))));
-        }
+        good!(check_entries(children.len()).map_err(SupervisorError::Refused));
         self.charge(children.len() * CHILD_INFO_BYTES).await?;
         Ok(Ok(children.into_iter().map(Into::into).collect()))
     }
@@ -326,6 +314,7 @@ impl Host for GuestState {
         let context = self.charge(supervisor.len() + key.len()).await?;
         let key: Term =
             good!(decode(&key).map_err(|error| bad_argument(format!("the key is no term: {error}"))));
+        good!(self.may_look_up(&supervisor)?.map_err(SupervisorError::Refused));
         let found = good!(context.runtime().partition(&supervisor, &key));
         Ok(found.map(Into::into).ok_or(SupervisorError::Noproc))
     }

@@ -1,0 +1,162 @@
+//! From grants to the WASI context of one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regrow_otp::{Context, Resource, Runtime};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::sockets::SocketAddrUse;
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
+
+use crate::engine::grants::Grants;
+use crate::engine::grants::net::{Network, Protocol};
+use crate::engine::stdio::GuestOutput;
+
+/// Random bytes that one call may ask for.
+pub(in crate::engine) const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
+/// Handles that a component may have while it describes itself.
+const DESCRIBE_HANDLES: u64 = 256;
+
+/// What clocks show without a grant: enough for timeouts, too little to time others.
+const COARSE: Duration = Duration::from_millis(1);
+
+/// The WASI side of a process.
+pub(in crate::engine) struct Wasi {
+    pub(in crate::engine) context: WasiCtx,
+    pub(in crate::engine) resources: ResourceTable,
+    pub(in crate::engine) network: Arc<Network>,
+    /// What its handles are charged to.
+    handles: Option<(Context, u64)>,
+}
+
+impl Wasi {
+    /// The context of a process with these grants; without a process, of a component that describes itself.
+    pub(in crate::engine) fn new(grants: &Grants, output: &GuestOutput, process: Option<&Context>) -> Self {
+        let network = Arc::new(Network::new(&grants.tcp, &grants.udp));
+        let wanted = process.map_or(DESCRIBE_HANDLES, |process| process.limits().handles);
+        // What it may have at most is charged at once: it has no more say in what others have.
+        let charged = process.filter(|process| match process.charge(Resource::Handles, wanted) {
+            Ok(()) => true,
+            Err(limit) => {
+                process.denied("handles", &limit.to_string());
+                false
+            }
+        });
+        let none = Grants::default();
+        let reachable = if process.is_none() || charged.is_some() { grants } else { &none };
+        // A folder that has vanished since the node looked at it is not there for the guest either.
+        let context = build(reachable, output, process, &network);
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(usize::try_from(wanted).unwrap_or(usize::MAX));
+        Self { context, resources, network, handles: charged.map(|process| (process.clone(), wanted)) }
+    }
+}
+
+impl Drop for Wasi {
+    fn drop(&mut self) {
+        if let Some((process, handles)) = &self.handles {
+            process.release(Resource::Handles, *handles);
+        }
+    }
+}
+
+fn build(
+    grants: &Grants,
+    output: &GuestOutput,
+    process: Option<&Context>,
+    network: &Arc<Network>,
+) -> WasiCtx {
+    let mut builder = WasiCtxBuilder::new();
+    builder.envs(&grants.env).args(&grants.args).max_random_size(MAX_RANDOM_BYTES);
+    if grants.stdio {
+        builder.inherit_stdio();
+    } else {
+        builder.stdout(output.stdout()).stderr(output.stderr());
+    }
+    for dir in &grants.dirs {
+        let perms = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        if builder.preopened_dir(&dir.host, &dir.guest, perms).is_err()
+            && let Some(process) = process
+        {
+            process.denied("dirs", &format!("{} is not there any more", dir.guest));
+        }
+    }
+    if let Some(process) = process {
+        let runtime = process.runtime();
+        // The seed of hash maps, say: nobody's secret, but not the same for everybody.
+        builder.insecure_random_seed(seed(process));
+        if !grants.clocks {
+            builder.wall_clock(Coarse(runtime.clone())).monotonic_clock(Coarse(runtime.clone()));
+        }
+        let (network, process) = (network.clone(), process.clone());
+        builder.allow_tcp(true).allow_udp(true).allow_ip_name_lookup(true).socket_addr_check(
+            move |address, purpose| {
+                let allowed = check(&network, address, purpose, &process);
+                Box::pin(std::future::ready(allowed))
+            },
+        );
+    } else {
+        builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    }
+    builder.build()
+}
+
+fn seed(process: &Context) -> u128 {
+    let half = || u128::from(process.new_reference().0);
+    (half() << 64) | half()
+}
+
+/// Connections and datagrams go out; nobody listens.
+fn check(network: &Network, address: SocketAddr, purpose: SocketAddrUse, process: &Context) -> bool {
+    let protocol = match purpose {
+        // The system's choice of a local address, before the first connection or datagram.
+        SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if is_unspecified(address) => return true,
+        SocketAddrUse::TcpConnect => Protocol::Tcp,
+        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => Protocol::Udp,
+        _ => {
+            process.denied("tcp", &format!("listening at {address}"));
+            return false;
+        }
+    };
+    let allowed = network.allows(protocol, address);
+    if !allowed {
+        process.denied(protocol.grant(), &address.to_string());
+    }
+    allowed
+}
+
+fn is_unspecified(address: SocketAddr) -> bool {
+    address.ip().is_unspecified() && address.port() == 0
+}
+
+/// The runtime's time, coarsely.
+struct Coarse(Runtime);
+
+impl Coarse {
+    fn time(&self) -> Duration {
+        let time = self.0.now().since_start();
+        Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl HostWallClock for Coarse {
+    fn resolution(&self) -> Duration {
+        COARSE
+    }
+
+    fn now(&self) -> Duration {
+        self.time()
+    }
+}
+
+impl HostMonotonicClock for Coarse {
+    fn resolution(&self) -> u64 {
+        u64::try_from(COARSE.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.time().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
