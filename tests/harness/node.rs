@@ -188,6 +188,11 @@ impl TestNode {
         &self.node
     }
 
+    /// What has happened so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.events.0.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What was logged so far.
     pub fn log(&self) -> String {
         self.log.text()

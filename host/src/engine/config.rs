@@ -8,6 +8,7 @@ use wasmtime::{Cache, Config, InstanceAllocationStrategy, PoolingAllocationConfi
 
 use crate::engine::bindings::Guest;
 use crate::engine::host::wasi;
+use crate::engine::memory::MAX_TABLE_ELEMENTS;
 use crate::engine::state::GuestState;
 
 /// Live instances, at most: each takes a stack, a memory and about three core instances of the pool. More would
@@ -76,6 +77,7 @@ impl Engine {
             .total_core_instances(MAX_INSTANCES * 4)
             .total_memories(MAX_INSTANCES)
             .total_tables(MAX_INSTANCES * 4)
+            .table_elements(MAX_TABLE_ELEMENTS)
             .total_stacks(MAX_INSTANCES)
             .max_memory_size(MAX_MEMORY_BYTES as usize)
             .max_core_instances_per_component(16)

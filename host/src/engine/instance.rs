@@ -22,6 +22,9 @@ use crate::engine::state::{GuestState, Owner};
 use crate::engine::trap::{backtrace, exit_reason};
 use crate::observe::GuestLog;
 
+/// Handles of the component model that no entry of WASI's table belongs to.
+const SPARE_HANDLES: u64 = 64;
+
 /// What a guest process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuestLimits {
@@ -198,7 +201,9 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
     // large gets its error and does not end the guest.
     let message_bytes = usize::try_from(start.limits.process.message_bytes).unwrap_or(usize::MAX);
     store.set_hostcall_fuel(message_bytes.saturating_mul(2).max(1 << 20));
-    store.set_max_component_handles(usize::try_from(start.limits.process.handles).unwrap_or(usize::MAX));
+    // The table behind them is the one that says which limit it was.
+    let handles = start.limits.process.handles.saturating_add(SPARE_HANDLES);
+    store.set_max_component_handles(usize::try_from(handles).unwrap_or(usize::MAX));
     let call = async {
         store.set_fuel(u64::MAX)?;
         store.fuel_async_yield_interval(Some(slice))?;
@@ -211,7 +216,7 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
         Ok(Ok(())) => ExitReason::Normal,
         Ok(Err(reason)) => convert::exit_reason_from_guest(reason),
         Err(error) => {
-            let reason = exit_reason(&error, store.data().last_error());
+            let reason = exit_reason(&error, store.data().last_error(), start.limits.process.handles);
             if matches!(reason, ExitReason::Limit(_)) {
                 context.set_backtrace(backtrace(&error));
             }

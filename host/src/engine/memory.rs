@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use regrow_otp::{Context, LimitExceeded, LimitKind, Resource};
 use wasmtime::ResourceLimiter;
 
-/// Entries of tables at most: 10,000 are far more than a program's function pointers need.
-const MAX_TABLE_ELEMENTS: usize = 100_000;
+/// Entries of a table at most: as many as the pool has room for, and more than programs have functions to point to.
+pub(super) const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// Counts what a process has, and refuses what is too much.
 pub(super) struct MemoryLimiter {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use regrow_otp::{ExitReason, LimitExceeded, LimitKind, WasmTrap};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::engine::config::MAX_INSTANCES;
@@ -45,8 +46,8 @@ impl fmt::Display for Panic {
 impl std::error::Error for Panic {}
 
 /// Why an instance ended with `error`. `last_error` is what it had printed to its standard error: the panic
-/// message, in languages that have no better way to tell it.
-pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String) -> ExitReason {
+/// message, in languages that have no better way to tell it; `handles` are those that it may have.
+pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String, handles: u64) -> ExitReason {
     if let Some(Exit(reason)) = error.downcast_ref() {
         return reason.clone();
     }
@@ -60,6 +61,13 @@ pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String) -> ExitRe
             0 => ExitReason::Normal,
             status => ExitReason::error(format!("exit status {status}")),
         };
+    }
+    if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
+        return ExitReason::Limit(LimitExceeded {
+            limit: LimitKind::Handles,
+            allowed: handles,
+            requested: handles + 1,
+        });
     }
     // The pool of instances may be exhausted by other nodes of the same engine.
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {

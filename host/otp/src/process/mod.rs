@@ -39,7 +39,7 @@ use crate::budget::{Account, LogLines};
 use crate::exit_reason::ExitReason;
 use crate::limits::{Limits, LiveLimits};
 use crate::pid::{Pid, Reference};
-use crate::scheduler::{Schedule, Scheduler};
+use crate::scheduler::{BURST, Schedule, Scheduler};
 use crate::signal::Signal;
 use crate::sync::Mutex;
 
@@ -134,7 +134,7 @@ impl Process {
             starter: Mutex::new(starter),
             account,
             owns_account: false,
-            burst: AtomicU64::default(),
+            burst: AtomicU64::new(BURST),
             children: AtomicU64::default(),
             log_lines: LogLines::default(),
             denied: AtomicU64::default(),

@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::process::Process;
+pub(crate) use crate::scheduler::run_queue::BURST;
 use crate::scheduler::run_queue::RunQueue;
 pub(crate) use crate::scheduler::schedule::Schedule;
 pub use crate::scheduler::schedule::Status;

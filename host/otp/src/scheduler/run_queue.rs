@@ -3,18 +3,19 @@
 //! Between groups the least virtual time decides (see [`VirtualTime`]), level by level from the root of the budgets. Within a
 //! group, what was woken goes before what was preempted: a process that answers a message need not wait for all
 //! that compute. It has that right for so much CPU time; then it takes its place among those that
-//! compute. And whatever there is in the first lane, the second has its half of the time.
+//! compute, where new processes begin, too. And whatever there is in the first lane, the second has its half of the time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::budget::{Account, AccountId};
 use crate::process::Process;
 use crate::scheduler::share::VirtualTime;
 
 /// What a process may use, in nanoseconds, before it no longer goes before those that compute.
-const BURST: u64 = 10_000;
+pub(crate) const BURST: u64 = 10_000;
 
 /// Which part of a group competes with its other parts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,20 +53,19 @@ pub(super) struct RunQueue {
     groups: BTreeMap<AccountId, Group>,
     len: usize,
     preempted: usize,
-    /// What the first lanes have used since the second had a turn, in nanoseconds.
-    woken_spent: u64,
+    /// How much more the first lanes have used than the second, in nanoseconds.
+    woken_ahead: i64,
     last_was_woken: bool,
 }
 
 /// Counts what a turn of a process has cost, in nanoseconds. `preempted`: it could have gone on.
 pub(super) fn note_turn(process: &Process, cost: u64, preempted: bool) {
-    use std::sync::atomic::Ordering;
     let spent = if preempted { BURST } else { process.burst.load(Ordering::Relaxed).saturating_add(cost) };
     process.burst.store(spent, Ordering::Relaxed);
 }
 
 fn has_burst_left(process: &Process) -> bool {
-    process.burst.load(std::sync::atomic::Ordering::Relaxed) < BURST
+    process.burst.load(Ordering::Relaxed) < BURST
 }
 
 impl RunQueue {
@@ -76,6 +76,10 @@ impl RunQueue {
     /// How many processes it has that were preempted.
     pub(super) fn preempted_len(&self) -> usize {
         self.preempted
+    }
+
+    fn woken_is_empty(&self) -> bool {
+        self.len == self.preempted
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -127,21 +131,24 @@ impl RunQueue {
 
     /// The process whose turn it is, `spent` nanoseconds after the last one was taken.
     pub(super) fn pop(&mut self, root: &VirtualTime, spent: u64) -> Option<Arc<Process>> {
-        if self.last_was_woken {
-            self.woken_spent = self.woken_spent.saturating_add(spent);
+        let spent = i64::try_from(spent).unwrap_or(i64::MAX);
+        let change = if self.last_was_woken { spent } else { -spent };
+        self.woken_ahead = self.woken_ahead.saturating_add(change);
+        if self.woken_is_empty() {
+            // Nobody has waited for this: there is nothing to make up for.
+            self.woken_ahead = self.woken_ahead.max(0);
         }
         let process = self.take(root)?;
         self.last_was_woken = has_burst_left(&process);
         if !self.last_was_woken {
-            self.woken_spent = 0;
-            process.burst.store(0, std::sync::atomic::Ordering::Relaxed);
+            process.burst.store(0, Ordering::Relaxed);
         }
         Some(process)
     }
 
     /// Takes a process out, and leaves its burst as it is.
     pub(super) fn take(&mut self, root: &VirtualTime) -> Option<Arc<Process>> {
-        let preempted_first = self.woken_spent >= BURST;
+        let preempted_first = self.woken_ahead >= BURST as i64;
         let (path, account) = self.choose(root)?;
         let group = match account {
             None => &mut self.root,

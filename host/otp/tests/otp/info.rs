@@ -37,6 +37,8 @@ fn p66_p67_p72_every_item_has_a_value() {
         "group_leader: null",
         "waits_for: null",
         "wait_cycle: []",
+        "children: 0",
+        "denied: 0",
         "parent is the spawner",
         "messages: [message of 5 bytes, message of 6 bytes]",
         "unnamed: [null, null]",

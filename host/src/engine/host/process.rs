@@ -247,10 +247,13 @@ impl Host for GuestState {
     }
 }
 
+/// What a spawn is charged with beside what comes with it, as bytes that are moved: the host has a process to make.
+const SPAWN_BYTES: usize = 256 << 10;
+
 /// Bytes that came with a spawn, beside its argument.
 fn spawn_len(component: &Option<String>, entry: &str, options: &WitOptions) -> usize {
     let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    entry.len() + optional(component) + optional(&options.name) + grants_len(&options.grants)
+    SPAWN_BYTES + entry.len() + optional(component) + optional(&options.name) + grants_len(&options.grants)
 }
 
 fn to_spawned(pid: Pid, monitor: Option<Reference>) -> Spawned {

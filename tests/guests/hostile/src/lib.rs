@@ -1,104 +1,15 @@
 //! Guests that mean harm, and a victim that answers calls beside them.
 
-use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+mod cpu;
+mod handles;
+mod memory;
+mod scheduling;
 
-use regrow_sdk::{ExitReason, mailbox, process, request, timer};
-
-/// Runs for ever without a call to the host.
-fn endless_loop(_: ()) {
-    let mut n = 0u64;
-    loop {
-        n = black_box(n.wrapping_add(1));
-    }
-}
-
-/// Calls the host for ever.
-fn endless_calls(_: ()) {
-    loop {
-        black_box(regrow_sdk::process::self_pid());
-    }
-}
-
-/// Calls the host for ever, with a name that is long to copy and is nobody's.
-fn long_names(_: ()) {
-    let name = "n".repeat(8 << 20);
-    loop {
-        black_box(mailbox::send(name.as_str(), &0u8).is_err());
-    }
-}
-
-/// Calls itself until the stack ends.
-fn recursion(_: ()) {
-    black_box(recurse(1));
-}
-
-/// Nothing of a call is in memory, so that the stack of the engine ends before that of the language.
-fn recurse(depth: u64) -> u64 {
-    static CALLS: AtomicU64 = AtomicU64::new(0);
-    if CALLS.fetch_add(depth, Ordering::Relaxed) == u64::MAX {
-        return 0;
-    }
-    recurse(depth | 1).rotate_left(1) ^ depth
-}
-
-/// Takes all the memory that it can get, and touches it.
-fn memory_bomb(_: ()) {
-    let mut hoard: Vec<Vec<u8>> = Vec::new();
-    loop {
-        hoard.push(black_box(vec![0xff; 1 << 20]));
-    }
-}
-
-/// Children without end that leave timers behind, each with a payload.
-fn timer_bomb(_: ()) {
-    loop {
-        let child = process::spawn("timer-bomb-child", &(), &process::SpawnOptions::monitor());
-        if let Some(monitor) = child.ok().and_then(|child| child.monitor) {
-            mailbox::wait_for(monitor, None);
-        }
-    }
-}
-
-fn timer_bomb_child(_: ()) {
-    let payload = "x".repeat(1 << 20);
-    for _ in 0..60 {
-        let _ = timer::start(Duration::from_secs(1 << 30), "nobody", &payload);
-    }
-}
-
-/// Asks for ever about a process with many monitors.
-fn info_storm(_: ()) {
-    let own = process::self_pid();
-    let target = process::spawn("endless-wait", &(), &Default::default()).map_or(own, |spawned| spawned.pid);
-    while process::monitor(target).is_ok() {}
-    loop {
-        black_box(process::info_items(own, &["monitors"; 64]).is_err());
-        black_box(process::info_items(target, &["monitored_by"]).is_err());
-        black_box(process::info_items(own, &["message_queue_len"]).is_err());
-    }
-}
+use regrow_sdk::{ExitReason, mailbox};
 
 fn endless_wait(_: ()) {
     loop {
         mailbox::receive(None);
-    }
-}
-
-/// Waits for a hundred thousand references, again and again.
-fn reference_storm(_: ()) {
-    let own = process::self_pid();
-    let mut requests = request::Collection::new();
-    let target = process::spawn("endless-wait", &(), &Default::default()).map_or(own, |spawned| spawned.pid);
-    while let Ok(request) = request::send(target, &0u8) {
-        let _ = requests.add(request, ());
-        if requests.len() == 50_000 {
-            break;
-        }
-    }
-    loop {
-        black_box(matches!(requests.wait::<u8>(Some(Duration::ZERO)), request::NextResponse::Timeout));
     }
 }
 
@@ -115,23 +26,55 @@ fn victim(_: ()) -> Result<(), ExitReason> {
 
 regrow_sdk::component! {
     /// A loop without end.
-    "endless-loop" => process endless_loop,
+    "endless-loop" => process cpu::endless_loop,
     /// A loop of host calls without end.
-    "endless-calls" => process endless_calls,
+    "endless-calls" => process cpu::endless_calls,
+    /// A loop of calls of WASI without end.
+    "endless-wasi" => process cpu::endless_wasi,
     /// A loop of host calls that copy much.
-    "long-names" => process long_names,
+    "long-names" => process cpu::long_names,
     /// Recursion without end.
-    "recursion" => process recursion,
-    /// Memory without end.
-    "memory-bomb" => process memory_bomb,
-    /// Timers that outlive their creators, without end.
-    "timer-bomb" => process timer_bomb,
-    /// One of its children.
-    "timer-bomb-child" => process timer_bomb_child,
+    "recursion" => process cpu::recursion,
+    /// What takes parsers long.
+    "parser-bombs" => process cpu::parser_bombs,
     /// Questions about a process with many monitors, without end.
-    "info-storm" => process info_storm,
+    "info-storm" => process cpu::info_storm,
     /// Waits for very many answers, without end.
-    "reference-storm" => process reference_storm,
+    "reference-storm" => process cpu::reference_storm,
+    /// Memory without end.
+    "memory-bomb" => process memory::memory_bomb,
+    /// Memory without end, a little in each of many processes.
+    "memory-drip" => process memory::memory_drip,
+    /// Tiny messages that nobody reads.
+    "tiny-messages" => process memory::tiny_messages,
+    /// Timers that outlive their creators, without end.
+    "timer-bomb" => process memory::timer_bomb,
+    /// One of its children.
+    "timer-bomb-child" => process memory::timer_bomb_child,
+    /// Open files without end.
+    "handle-bomb" => process memory::handle_bomb,
+    /// Lines of the log without end.
+    "log-flood" => process memory::log_flood,
+    /// Children that end at once, without end.
+    "exit-storm" => process scheduling::exit_storm,
+    /// One of them.
+    "exit-storm-child" => process scheduling::exit_storm_child,
+    /// Ten thousand links that collapse.
+    "link-web" => process scheduling::link_web,
+    /// A process among them.
+    "link-web-member" => process scheduling::link_web_member,
+    /// Monitors of one process without end.
+    "monitor-storm" => process scheduling::monitor_storm,
+    /// Processes without end.
+    "spawn-bomb" => process scheduling::spawn_bomb,
+    /// Timers that are due at once.
+    "timer-storm" => process scheduling::timer_storm,
+    /// A crash at each start.
+    "restart-storm" => process scheduling::restart_storm,
+    /// References that nobody has given it.
+    "invented-references" => process handles::invented_references,
+    /// References that are used twice.
+    "used-twice" => process handles::used_twice,
     /// Waits for ever.
     "endless-wait" => process endless_wait,
     /// Answers calls.

@@ -1,0 +1,68 @@
+//! Attacks on the host's memory.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use regrow_sdk::process::{self, SpawnOptions};
+use regrow_sdk::{mailbox, timer};
+
+/// Takes all the memory that it can get, and touches it.
+pub fn memory_bomb(_: ()) {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    loop {
+        hoard.push(black_box(vec![0xff; 1 << 20]));
+    }
+}
+
+/// Takes memory slowly, in many processes: none of them has much.
+pub fn memory_drip(_: ()) {
+    let _hoard = black_box(vec![0xffu8; 4 << 20]);
+    let _ = process::spawn("memory-drip", &(), &SpawnOptions::default());
+    loop {
+        mailbox::receive(None);
+    }
+}
+
+/// Sends itself tiny messages, and never reads one.
+pub fn tiny_messages(_: ()) {
+    let own = process::self_pid();
+    loop {
+        black_box(mailbox::send(own, &()).is_err());
+    }
+}
+
+/// Children without end that leave timers behind, each with a payload.
+pub fn timer_bomb(_: ()) {
+    loop {
+        let child = process::spawn("timer-bomb-child", &(), &SpawnOptions::monitor());
+        if let Some(monitor) = child.ok().and_then(|child| child.monitor) {
+            mailbox::wait_for(monitor, None);
+        }
+    }
+}
+
+pub fn timer_bomb_child(_: ()) {
+    let payload = "x".repeat(1 << 20);
+    for _ in 0..60 {
+        let _ = timer::start(Duration::from_secs(1 << 30), "nobody", &payload);
+    }
+}
+
+/// Opens the same folder again and again, and closes nothing.
+pub fn handle_bomb(_: ()) {
+    let mut hoard = Vec::new();
+    loop {
+        if let Ok(file) = std::fs::File::open("/data/readable.txt") {
+            hoard.push(file);
+        }
+    }
+}
+
+/// Logs without end: long lines, and what moves a terminal's cursor.
+pub fn log_flood(_: ()) {
+    let line = format!("\u{1b}[2J\u{1b}]0;gotcha\u{7}\r\n\u{202e}{}", "x".repeat(8 << 10));
+    loop {
+        log::error!("{line}");
+        println!("{line}");
+    }
+}

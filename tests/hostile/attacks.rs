@@ -1,0 +1,240 @@
+//! Attacks by guests that any compiler would make: on CPU time, memory, scheduling, handles, logs.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use regrow_otp::{Event, ExitReason, LimitKind, Resource};
+use regrow_tests::{Guest, block_on, engine};
+
+use crate::arena::{Arena, Attack, alone, resident_bytes};
+
+/// Attackers that go on until they are killed.
+macro_rules! go_on {
+    ($($test:ident: $entry:literal,)+) => {
+        $(#[test]
+        fn $test() {
+            Attack::by($entry).goes_on();
+        })+
+
+        const GO_ON: &[&str] = &[$($entry),+];
+    };
+}
+
+go_on! {
+    an_endless_loop_neither_starves_its_neighbours_nor_survives_a_kill: "endless-loop",
+    an_endless_loop_of_host_calls_neither_starves_its_neighbours_nor_survives_a_kill: "endless-calls",
+    an_endless_loop_of_wasi_calls_neither_starves_its_neighbours_nor_survives_a_kill: "endless-wasi",
+    host_calls_that_copy_much_cost_their_neighbours_no_more: "long-names",
+    what_takes_parsers_long_costs_its_neighbours_no_more: "parser-bombs",
+    long_answers_about_processes_cost_their_neighbours_no_more: "info-storm",
+    waiting_for_very_many_answers_costs_ones_neighbours_no_more: "reference-storm",
+    monitors_of_the_victim_without_end_do_not_hold_it_up: "monitor-storm",
+    timers_that_are_all_due_at_once_hold_nobody_up: "timer-storm",
+    messages_that_nobody_reads_end_at_the_mailbox: "tiny-messages",
+}
+
+#[test]
+fn unbounded_recursion_ends_in_a_trap_of_its_own() {
+    Attack::by("recursion").traps("stack-overflow");
+}
+
+#[test]
+fn a_memory_bomb_ends_at_its_limit() {
+    Attack::by("memory-bomb").ends(|ended| {
+        let ExitReason::Limit(limit) = ended.reason else { return false };
+        let named = ended.backtrace.iter().any(|function| function.contains("memory_bomb"));
+        (limit.limit, limit.allowed) == (LimitKind::Memory, 64 << 20) && named
+    });
+}
+
+/// Timers outlive their creators (P61), but not any number of them.
+#[test]
+fn children_that_leave_timers_behind_do_not_fill_the_host() {
+    const CHILDREN: usize = 12;
+    let _alone = alone();
+    let arena = Attack::by("timer-bomb").start();
+    let before = resident_bytes();
+    let ended = AtomicUsize::new(0);
+    arena.node.await_ended(|child| {
+        let of_bomb = child.identity.entry.as_deref() == Some("timer-bomb-child");
+        of_bomb && ended.fetch_add(1, Ordering::Relaxed) + 1 == CHILDREN
+    });
+    arena.victim_answers();
+    // Each child leaves 60 MiB, a component may leave 64, and one is at work.
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 400 << 20, "the host has grown by {} MiB", grown >> 20);
+}
+
+/// The attacker's subtree has a budget, and runs into it.
+fn runs_into_its_budget(attack: &Attack, resource: Resource) {
+    attack.repeatedly(|arena| {
+        let attacker = arena.node.await_name("attacker");
+        let runtime = arena.node.node().runtime();
+        let of = || {
+            let budgets = runtime.budgets(attacker);
+            budgets[0].resources.iter().find(|of| of.resource == resource).copied().unwrap()
+        };
+        while of().refused == 0 {
+            arena.victim_answers();
+            assert!(of().used <= of().allowed.unwrap());
+        }
+        arena.victim_answers();
+        end_all(arena, attacker);
+    });
+}
+
+/// Kills whatever descends from the attacker, and it.
+fn end_all(arena: &Arena, attacker: regrow_otp::Pid) {
+    let runtime = arena.node.node().runtime().clone();
+    arena.end_siege(attacker);
+    // Those that it has spawned are nobody's children any more, and spawn on.
+    loop {
+        let infos = runtime.processes().into_iter().filter_map(|pid| runtime.process_info(pid));
+        let entry = |info: &regrow_otp::ProcessInfo| info.identity.entry.clone().unwrap_or_default();
+        let left: Vec<_> = infos
+            .filter(|info| matches!(&*entry(info), "spawn-bomb" | "memory-drip" | "exit-storm-child"))
+            .collect();
+        if left.is_empty() {
+            break;
+        }
+        left.iter().for_each(|info| runtime.exit(info.pid, ExitReason::Kill));
+    }
+    arena.victim_answers();
+}
+
+#[test]
+fn a_spawn_bomb_ends_at_the_budget_of_its_subtree() {
+    let bomb = Attack::by("spawn-bomb").crowd().child("budget = { processes = 300 }");
+    runs_into_its_budget(&bomb, Resource::Processes);
+}
+
+#[test]
+fn memory_in_many_small_pieces_ends_at_the_budget_of_its_subtree() {
+    let drip = Attack::by("memory-drip").child("budget = { memory_bytes = \"100 MiB\" }");
+    runs_into_its_budget(&drip, Resource::Memory);
+}
+
+#[test]
+fn messages_in_all_mailboxes_end_at_the_budget_of_the_subtree() {
+    let messages = Attack::by("tiny-messages").child("budget = { mailbox_messages = 1_000 }");
+    runs_into_its_budget(&messages, Resource::MailboxMessages);
+}
+
+#[test]
+fn reductions_in_total_end_at_the_budget() {
+    Attack::by("endless-loop")
+        .child("budget = { reductions = 50_000_000 }")
+        .is_limited(LimitKind::BudgetReductions);
+    Attack::by("endless-calls")
+        .child("limits = { reductions = 50_000_000 }")
+        .is_limited(LimitKind::Reductions);
+}
+
+#[test]
+fn open_files_end_at_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("readable.txt"), "readable").unwrap();
+    let grant = format!("dirs = [{{ host = {:?}, guest = \"/data\" }}]", folder.path());
+    let bomb = Attack::by("handle-bomb").grants(&grant).child("limits = { handles = 40 }");
+    bomb.is_limited(LimitKind::Handles);
+}
+
+#[test]
+fn children_that_end_without_end_hold_nobody_up() {
+    Attack::by("exit-storm").goes_on();
+}
+
+#[test]
+fn ten_thousand_links_that_collapse_hold_nobody_up_for_long() {
+    Attack::by("link-web").crowd().child("limits = { memory_bytes = \"128 MiB\" }").repeatedly(|arena| {
+        let attacker = arena.node.await_name("attacker");
+        let collapsed = AtomicUsize::new(0);
+        arena.node.await_ended(|ended| {
+            let member = ended.identity.entry.as_deref() == Some("link-web-member");
+            member && collapsed.fetch_add(1, Ordering::Relaxed) + 1 == 1_000
+        });
+        arena.victim_answers();
+        arena.end_siege(attacker);
+    });
+}
+
+/// A child that crashes at each start, under a supervisor that restarts it a million times: the victim's supervisor,
+/// which restarts nothing, does not notice.
+#[test]
+fn a_restart_storm_holds_nobody_up() {
+    Attack::by("restart-storm").child("restart = \"permanent\"").repeatedly(|arena| {
+        for _ in 0..3 {
+            arena.victim_answers();
+        }
+        let runtime = arena.node.node().runtime();
+        let crashes = arena
+            .node
+            .events()
+            .iter()
+            .filter(
+                |event| matches!(event, Event::Exited(ended) if ended.name.as_deref() == Some("attacker")),
+            )
+            .count();
+        assert!(crashes > 1, "{}", arena.node.log());
+        let siege = arena.node.log();
+        assert!(siege.contains("attacker"));
+        runtime.exit(arena.node.node().root(), ExitReason::Shutdown);
+        arena.node.await_outcome();
+    });
+}
+
+#[test]
+fn invented_references_are_nobodys() {
+    Attack::by("invented-references").ends(|ended| ended.reason == ExitReason::Normal);
+}
+
+#[test]
+fn what_is_used_twice_is_used_once() {
+    Attack::by("used-twice").ends(|ended| ended.reason == ExitReason::Normal);
+}
+
+/// So many lines a second, and none of them moves a cursor or looks like another's.
+#[test]
+fn a_flood_of_log_lines_is_cut_off_and_made_harmless() {
+    Attack::by("log-flood").child("limits = { log_lines_per_second = 20 }").repeatedly(|arena| {
+        let attacker = arena.node.await_name("attacker");
+        for _ in 0..3 {
+            arena.victim_answers();
+        }
+        arena.end_siege(attacker);
+        let log = arena.node.log();
+        assert!(log.contains("lines were dropped: `log_lines_per_second`"), "it is said how many");
+        assert!(log.chars().all(|c| c == '\n' || !c.is_control()), "no control characters");
+        assert!(!log.contains('\u{202e}'), "nothing is written backwards");
+        assert!(log.len() < 1 << 20, "{} bytes", log.len());
+    });
+}
+
+#[test]
+fn every_attack_has_a_test() {
+    let others = [
+        "recursion",
+        "memory-bomb",
+        "memory-drip",
+        "timer-bomb",
+        "timer-bomb-child",
+        "handle-bomb",
+        "log-flood",
+        "exit-storm",
+        "exit-storm-child",
+        "link-web",
+        "link-web-member",
+        "spawn-bomb",
+        "restart-storm",
+        "invented-references",
+        "used-twice",
+        "endless-wait",
+        "victim",
+    ];
+    let bytes = std::fs::read(Guest::Hostile.file()).unwrap();
+    let component = block_on(engine().load("hostile", &bytes)).unwrap();
+    let mut entries: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
+    let mut tested: Vec<&str> = GO_ON.iter().copied().chain(others).collect();
+    entries.sort_unstable();
+    tested.sort_unstable();
+    assert_eq!(entries, tested);
+}
