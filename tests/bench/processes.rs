@@ -90,7 +90,7 @@ fn measure_guests(engine: &Engine, programs: &[&Program], workers: usize) -> Vec
         [components.bench]
         path = {:?}
         limits = {{ timers = 1_000_000 }}
-        grants = {{ register = ["*"], lookup = ["*"] }}
+        grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
         [supervisor]
         [[supervisor.children]]
         id = "bench"

@@ -70,7 +70,7 @@ fn node(engine: &Engine, workers: usize, strategy: &str, children: usize) -> Nod
         name = "bench"
         [components.bench]
         path = {:?}
-        grants = {{ register = ["*"], lookup = ["*"] }}
+        grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
         [supervisor]
         strategy = "{strategy}"
         intensity = 1_000_000_000

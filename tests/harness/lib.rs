@@ -1,9 +1,11 @@
 //! What the tests of whole nodes share: a node made from a few lines of manifest, a native process to talk to
 //! its guests, and its events and log to wait for. Nothing here sleeps.
 
+pub mod fuzz;
 mod guests;
 mod log;
 mod node;
+pub mod raw;
 mod scenario;
 mod supervision;
 

@@ -3,4 +3,3 @@
 mod arena;
 mod attacks;
 mod protocol;
-mod raw;

@@ -2,10 +2,10 @@
 
 use regrow::engine::{Component, LoadError};
 use regrow_otp::{ExitReason, LimitKind, RandomSource, SplitMix64};
+use regrow_tests::raw::Module;
 use regrow_tests::{Guest, block_on, engine};
 
 use crate::arena::Attack;
-use crate::raw::Module;
 
 fn run(run: &str) -> Attack {
     Attack::by_component(Module { run, ..Module::default() }.component())

@@ -12,7 +12,7 @@ const SHARDS: usize = 16;
 const HOST_RESERVE: u64 = 64;
 
 /// One in so many places is kept from what guests spawn: supervisors must still be able to restart their children.
-const TREE_RESERVE: u64 = 20;
+const TREE_RESERVE: u64 = 100;
 
 /// Who asks for a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

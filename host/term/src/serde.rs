@@ -9,6 +9,8 @@ use crate::Term;
 /// What one claimed length may reserve before its items have arrived: a length is the sender's claim.
 const MAX_RESERVED_ITEMS: usize = 1024;
 
+const BEYOND: &str = "an integer beyond CBOR's 64 bits";
+
 impl Serialize for Term {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -18,7 +20,7 @@ impl Serialize for Term {
                 (Ok(number), _) => serializer.serialize_i64(number),
                 (_, Ok(number)) => serializer.serialize_u64(number),
                 _ if (-(1 << 64)..0).contains(number) => serializer.serialize_i128(*number),
-                _ => Err(S::Error::custom("an integer beyond CBOR's 64 bits")),
+                _ => Err(S::Error::custom(BEYOND)),
             },
             Self::Float(number) => serializer.serialize_f64(*number),
             Self::Text(text) => serializer.serialize_str(text),
@@ -68,7 +70,11 @@ impl<'de> Visitor<'de> for TermVisitor {
         Ok(number.into())
     }
 
-    fn visit_i128<E>(self, number: i128) -> Result<Term, E> {
+    /// A big integer: what could not be encoded again is no term.
+    fn visit_i128<E: ::serde::de::Error>(self, number: i128) -> Result<Term, E> {
+        if !(-(1 << 64)..1 << 64).contains(&number) {
+            return Err(E::custom(BEYOND));
+        }
         Ok(Term::Integer(number))
     }
 

@@ -92,3 +92,13 @@ fn maps_answer_by_text_key() {
     assert_eq!(term.get("line"), Some(&Term::from(7u64)));
     assert_eq!(term.to_string(), r#"{"line": 7}"#);
 }
+
+/// A tagged integer may have any size; what can't be encoded again is refused (found by fuzzing).
+#[test]
+fn an_integer_beyond_64_bits_is_refused() {
+    let least = [0xc3, 0x48, 255, 255, 255, 255, 255, 255, 255, 255];
+    assert_eq!(decode::<Term>(&least).unwrap(), Term::Integer(-(1 << 64)));
+    for beyond in [[0xc3, 0x49, 1, 0, 0, 0, 0, 0, 0, 0, 0], [0xc2, 0x49, 1, 0, 0, 0, 0, 0, 0, 0, 0]] {
+        assert!(decode::<Term>(&beyond).is_err());
+    }
+}

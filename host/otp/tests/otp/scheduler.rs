@@ -187,7 +187,7 @@ fn the_number_of_processes_is_limited_and_the_spawner_is_told() {
 /// A guest that spawns without end leaves places for the tree, and for who steers the node.
 #[test]
 fn guests_leave_places_for_supervisors() {
-    let (runtime, workers) = threads(1, 100, EventLog::default());
+    let (runtime, workers) = threads(1, 500, EventLog::default());
     let (done, finished) = mpsc::channel();
     let guest = || SpawnOptions { kind: ProcessKind::Guest, ..SpawnOptions::default() };
     let bomb = move |context: regrow_otp::Context| async move {
@@ -196,7 +196,7 @@ fn guests_leave_places_for_supervisors() {
         std::future::pending().await
     };
     runtime.spawn(guest(), bomb).unwrap();
-    assert_eq!(finished.recv().unwrap(), 95);
+    assert_eq!(finished.recv().unwrap(), 495);
     for _ in 0..5 {
         assert!(runtime.spawn(guest(), |_| std::future::pending()).is_ok());
     }

@@ -1,5 +1,6 @@
 //! What processes and signals cost, measured by guests. `tests/bench/beam/processes.erl` has the same programs.
 
+mod isolation;
 mod programs;
 
 use regrow_sdk::{ExitReason, mailbox};
@@ -44,6 +45,10 @@ regrow_sdk::component! {
     "flood" => process flood,
     /// Says that it has started, answers calls, and crashes when it gets a message.
     "restartable" => process restartable,
+    /// Measures what it is like beside others.
+    "probe" => process isolation::probe,
+    /// Computes without end.
+    "spin" => process isolation::spin,
     /// Links a chain behind itself.
     "chain" => process chain_link,
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, WorldId};
+use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::{Resolve, WorldId, WorldItem};
 
 fn world() -> &'static (Resolve, WorldId) {
     static WORLD: OnceLock<(Resolve, WorldId)> = OnceLock::new();
@@ -34,22 +35,67 @@ const FRAME: &str = r#"
     (func (export "describe") (result i32) DESCRIBE (i32.const 16))
 "#;
 
+/// A function of the world, as core wasm imports it.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The interface, as `regrow:otp/log@0.1.0`.
+    pub interface: String,
+    /// The function.
+    pub name: String,
+    /// The types of its parameters: `i32`, `i64` or `f64`.
+    pub params: Vec<&'static str>,
+    /// The type of its result, if it has one.
+    pub result: Option<&'static str>,
+}
+
+/// Every function that a guest may import of the world.
+pub fn imports() -> Vec<Import> {
+    let (resolve, world) = world();
+    let of_type = |ty: &WasmType| match ty {
+        WasmType::I64 | WasmType::PointerOrI64 => "i64",
+        WasmType::F32 => "f32",
+        WasmType::F64 => "f64",
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
+    };
+    let interfaces = resolve.worlds[*world].imports.values().filter_map(|item| match item {
+        WorldItem::Interface { id, .. } => Some(*id),
+        _ => None,
+    });
+    let functions = interfaces.flat_map(|id| {
+        let interface = resolve.id_of(id).unwrap_or_default();
+        resolve.interfaces[id].functions.values().map(move |function| (interface.clone(), function))
+    });
+    let import = |(interface, function): (String, &wit_parser::Function)| {
+        let signature = resolve.wasm_signature(AbiVariant::GuestImport, function);
+        Import {
+            interface,
+            name: function.name.clone(),
+            params: signature.params.iter().map(of_type).collect(),
+            result: signature.results.first().map(of_type),
+        }
+    };
+    functions.map(import).collect()
+}
+
 /// Where a module differs from the frame.
 #[derive(Default)]
-pub(crate) struct Module<'a> {
+pub struct Module<'a> {
     /// What it imports and has beside the frame.
-    pub(crate) fields: &'a str,
+    pub fields: &'a str,
     /// What `run` does; its result is an address. The result at 128 is that all is well.
-    pub(crate) run: &'a str,
+    pub run: &'a str,
     /// What the allocator does first.
-    pub(crate) realloc: &'a str,
+    pub realloc: &'a str,
     /// What `describe` does first.
-    pub(crate) describe: &'a str,
+    pub describe: &'a str,
 }
 
 impl Module<'_> {
     /// The component.
-    pub(crate) fn component(&self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// If it is no module of that world.
+    pub fn component(&self) -> Vec<u8> {
         let frame = FRAME.replace("REALLOC", self.realloc).replace("DESCRIBE", self.describe);
         let run = if self.run.is_empty() { "(i32.const 128)" } else { self.run };
         let text = format!(
