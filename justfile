@@ -49,10 +49,23 @@ doc:
 bench which="processes" *programs:
     cargo bench -p regrow-tests --bench {{which}} -- {{programs}}
 
-# Random programs and random scenarios, each for as long as one likes
+# A mixed tree under kills, overload and attackers, then random programs and scenarios, each for as long as one likes
 soak minutes="60":
+    cargo run --release -p regrow-tests --bin soak -- {{minutes}}
     REGROW_SOAK_SECONDS=$(({{minutes}} * 60)) cargo test --release -p regrow-otp --test otp -- --nocapture for_a_while
     REGROW_SOAK_SECONDS=$(({{minutes}} * 60)) cargo test --release -p regrow-tests --test conformance -- --nocapture model_predicts
+
+# Fuzzes one target for as long as one likes; needs cargo-fuzz and a nightly toolchain
+fuzz target seconds="600":
+    cd tests && cargo +nightly fuzz run {{target}} fuzz/corpus/{{target}} fuzz/seeds/{{target}} -- -max_total_time={{seconds}}
+
+# Licences, bans and sources of all dependencies; needs cargo-deny
+deny:
+    cargo deny --workspace check bans licenses sources
+
+# Known vulnerabilities of all dependencies; needs cargo-deny and the network
+audit:
+    cargo deny --workspace check advisories
 
 # Every order of what the scheduler synchronises by hand
 loom:

@@ -26,6 +26,7 @@
 //! The rule numbers in comments and test names are those of the project's catalogue of OTP's semantics.
 
 mod alias;
+mod balance;
 mod budget;
 mod clock;
 mod event;
@@ -52,6 +53,7 @@ mod timer;
 mod worker;
 
 pub use alias::{AliasMode, MonitorAlias};
+pub use balance::Balance;
 pub use budget::{Budget, BudgetUse, DEFAULT_SHARE, MAX_SHARE, Resource, ResourceUse};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};

@@ -125,6 +125,11 @@ impl Mailbox {
         self.len
     }
 
+    /// How many messages there are.
+    pub(crate) fn messages(&self) -> usize {
+        self.iter().filter(|received| matches!(received, Received::Message(_))).count()
+    }
+
     /// What the host made and the process has not received.
     pub(crate) fn signals(&self) -> Backlog {
         self.signals

@@ -8,6 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use regrow_term::Term;
 
+use crate::balance::{Balance, Totals};
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: Box<dyn EventSink>,
+    pub(crate) totals: Totals,
     random: Mutex<Box<dyn RandomSource>>,
     surroundings: Option<Box<dyn Surroundings>>,
 }
@@ -80,6 +82,7 @@ impl Runtime {
             scheduler: Arc::new(Scheduler::new(config.workers)),
             clock: config.clock,
             events: config.events,
+            totals: Totals::default(),
             random: Mutex::new(config.random),
             surroundings: config.surroundings,
         };
@@ -148,6 +151,27 @@ impl Runtime {
     /// The live processes, in the order of their slots.
     pub fn processes(&self) -> Vec<Pid> {
         self.inner.table.all().iter().map(|process| process.pid).collect()
+    }
+
+    /// What became of all messages and processes so far.
+    pub fn balance(&self) -> Balance {
+        let mut balance = self.inner.totals.balance();
+        for process in self.inner.table.all() {
+            self.inner.settle(&process);
+            let inbox = process.inbox.lock();
+            balance.sent += process.sent.load(Ordering::Relaxed);
+            balance.taken += inbox.traffic.taken;
+            balance.received += inbox.traffic.received;
+            balance.stale += inbox.traffic.stale;
+            balance.refused += inbox.counters.rejected;
+            balance.dropped += inbox.counters.dropped;
+            balance.suspended += inbox.suspended() as u64;
+            drop(inbox);
+            let state = process.state.lock();
+            balance.waiting += state.mailbox.messages() as u64 + state.lost;
+            balance.live += 1;
+        }
+        balance
     }
 
     /// How many processes live.
@@ -334,12 +358,17 @@ impl Inner {
             Load::Timer(payload) => {
                 self.send(to, Signal::Timer { reference, payload, own: to == creator });
             }
-            Load::Message { message, reserved: true } => self.send(to, Signal::DelayedMessage(message)),
-            Load::Message { message, reserved: false } => {
-                let Some(process) = self.table.get(to) else { return };
-                let pushed = process.push(Signal::Message(message), Patience::Unheard);
-                if let Err(PushError::Dropped) = pushed {
-                    self.emit(Event::Refused { from: creator, to, dropped: true });
+            Load::Message { message, reserved } => {
+                Totals::add(&self.totals.sent, 1);
+                let Some(process) = self.table.get(to) else {
+                    return Totals::add(&self.totals.to_the_dead, 1);
+                };
+                let signal =
+                    if reserved { Signal::DelayedMessage(message) } else { Signal::Message(message) };
+                match process.push(signal, Patience::Unheard) {
+                    Ok(()) => {}
+                    Err(PushError::Dropped) => self.emit(Event::Refused { from: creator, to, dropped: true }),
+                    Err(_) => Totals::add(&self.totals.to_the_dead, 1),
                 }
             }
         }

@@ -66,6 +66,11 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
+    /// Whether it brings a message, whether or not its room was taken before.
+    pub(crate) fn is_message(&self) -> bool {
+        self.message().is_some() || matches!(self, Self::DelayedMessage(_))
+    }
+
     /// The message that takes room of the receiver's mailbox, if this is one.
     pub(crate) fn message(&self) -> Option<&Message> {
         match self {

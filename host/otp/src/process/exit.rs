@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::balance::Totals;
 use crate::event::{Event, Exited};
 use crate::exit_reason::ExitReason;
 use crate::process::{Effects, Process, refuse};
@@ -17,7 +18,11 @@ impl Inner {
         drop_body(body);
 
         let _in_order = process.outgoing.lock();
-        let (not_applied, waiters) = process.inbox.lock().close();
+        let (not_applied, waiters, traffic, counters) = {
+            let mut inbox = process.inbox.lock();
+            let (not_applied, waiters) = inbox.close();
+            (not_applied, waiters, inbox.traffic, inbox.counters)
+        };
         let name = self.registry.release(process.pid);
         if let Some(parent) = process.identity.parent.and_then(|parent| self.table.get(parent)) {
             parent.children.fetch_sub(1, Ordering::AcqRel);
@@ -42,6 +47,16 @@ impl Inner {
             work: state.work(),
             reductions: process.meter.reductions.load(Ordering::Relaxed),
         };
+        let late = not_applied.iter().filter(|signal| signal.is_message()).count() as u64;
+        let totals = &self.totals;
+        Totals::add(&totals.unread, state.mailbox.messages() as u64 + state.lost + late);
+        Totals::add(&totals.sent, process.sent.load(Ordering::Relaxed));
+        Totals::add(&totals.taken, traffic.taken);
+        Totals::add(&totals.received, traffic.received);
+        Totals::add(&totals.stale, traffic.stale);
+        Totals::add(&totals.refused, counters.rejected);
+        Totals::add(&totals.dropped, counters.dropped);
+        Totals::add(&totals.ended, 1);
         let mut effects: Effects = state.farewell(&reason);
         for signal in not_applied {
             refuse(process.pid, signal, &mut effects);

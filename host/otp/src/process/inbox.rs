@@ -37,6 +37,17 @@ pub struct MailboxCounters {
     pub suspended: u64,
 }
 
+/// Messages that have come and gone.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Traffic {
+    /// Messages that were put in.
+    pub(crate) taken: u64,
+    /// Messages that were received.
+    pub(crate) received: u64,
+    /// Messages that came through aliases which were not active any more.
+    pub(crate) stale: u64,
+}
+
 /// A sender that waits for room.
 struct Waiter {
     pid: Pid,
@@ -57,6 +68,7 @@ pub(crate) struct Inbox {
     waiters: BTreeMap<u64, Waiter>,
     next_ticket: u64,
     pub(crate) counters: MailboxCounters,
+    pub(crate) traffic: Traffic,
     closed: bool,
 }
 
@@ -96,6 +108,7 @@ impl Inbox {
             waiters: BTreeMap::new(),
             next_ticket: 1,
             counters: MailboxCounters::default(),
+            traffic: Traffic::default(),
             closed: false,
         }
     }
@@ -122,9 +135,13 @@ impl Inbox {
                     if let Err(limit) = self.charge(bytes) {
                         return Err(self.refuse_for_budget(&signal, limit, patience));
                     }
+                    self.traffic.taken += 1;
                 }
                 checked => return Err(self.refuse(signal, checked.err(), patience)),
             }
+        }
+        if matches!(signal, Signal::DelayedMessage(_)) {
+            self.traffic.taken += 1;
         }
         self.signals.push_back(signal);
         Ok(())
@@ -229,13 +246,17 @@ impl Inbox {
     /// A message left the mailbox; who has waited longest for its room.
     pub(crate) fn received(&mut self, received: &Received) -> Option<Pid> {
         match received {
-            Received::Message(message) => self.release(1, message.payload.len() as u64),
+            Received::Message(message) => {
+                self.traffic.received += 1;
+                self.release(1, message.payload.len() as u64)
+            }
             _ => None,
         }
     }
 
     /// Messages that arrived through aliases which were not active any more.
     pub(crate) fn dropped(&mut self, dropped: Dropped) -> Option<Pid> {
+        self.traffic.stale += dropped.messages;
         self.release(dropped.messages, dropped.bytes)
     }
 
@@ -272,6 +293,11 @@ impl Inbox {
             return Vec::new();
         }
         self.waiters.values().map(|waiter| waiter.pid).collect()
+    }
+
+    /// How many senders wait for room.
+    pub(crate) fn suspended(&self) -> usize {
+        self.waiters.len()
     }
 
     /// Takes what waits, in order. The caller gives the emptied queue back with `recycle`.

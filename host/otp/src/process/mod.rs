@@ -99,6 +99,8 @@ pub(crate) struct Process {
     /// Live processes that it has spawned.
     pub(crate) children: AtomicU64,
     pub(crate) log_lines: LogLines,
+    /// Messages that it has sent.
+    pub(crate) sent: AtomicU64,
     /// How often it was refused what it has no grant for.
     pub(crate) denied: AtomicU64,
     pub(crate) timers_running: AtomicU64,
@@ -137,6 +139,7 @@ impl Process {
             burst: AtomicU64::new(BURST),
             children: AtomicU64::default(),
             log_lines: LogLines::default(),
+            sent: AtomicU64::default(),
             denied: AtomicU64::default(),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),

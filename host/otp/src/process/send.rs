@@ -2,10 +2,12 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
 
+use crate::balance::Totals;
 use crate::clock::Instant;
 use crate::event::Event;
 use crate::exit_reason::{LimitExceeded, LimitKind};
@@ -128,9 +130,17 @@ impl Context {
     #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
     fn push(&self, to: Pid, signal: Signal, patience: Patience) -> Result<(), Refusal> {
         let inner = &self.runtime().inner;
-        let Some(process) = inner.table.get(to) else { return Ok(()) };
+        self.process().sent.fetch_add(1, Ordering::Relaxed);
+        let Some(process) = inner.table.get(to) else {
+            Totals::add(&inner.totals.to_the_dead, 1);
+            return Ok(());
+        };
         match process.push(signal, patience) {
-            Ok(()) | Err(PushError::Closed(_)) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(PushError::Closed(_)) => {
+                Totals::add(&inner.totals.to_the_dead, 1);
+                Ok(())
+            }
             Err(PushError::Dropped) => {
                 self.refused(to, true);
                 Ok(())
@@ -140,7 +150,7 @@ impl Context {
                 Err(Refusal { error: SendError::Full(limit), back: None })
             }
             Err(PushError::Suspended(signal, ticket)) => {
-                let place = Place { context: self.clone(), at: process, ticket };
+                let place = Place { context: self.clone(), at: process, ticket, settled: false };
                 Err(Refusal { error: SendError::NoRoomInTime, back: Some((place, signal)) })
             }
         }
@@ -153,7 +163,7 @@ impl Context {
     /// Waits in `place` until the signal finds room, or `deadline` has passed.
     async fn wait_for_room(
         &self,
-        (place, signal): (Place, Signal),
+        (mut place, signal): (Place, Signal),
         deadline: Option<Instant>,
     ) -> Result<(), SendError> {
         let waiting = Waiting::Room { at: place.at.pid, ticket: place.ticket, deadline };
@@ -165,8 +175,14 @@ impl Context {
                 return Poll::Pending;
             }
             let Some(again) = signal.take() else { return Poll::Ready(Ok(())) };
-            match place.at.push(again, Patience::Waited(place.ticket)) {
-                Ok(()) | Err(PushError::Closed(_)) => Poll::Ready(Ok(())),
+            let pushed = place.at.push(again, Patience::Waited(place.ticket));
+            place.settled = !matches!(pushed, Err(PushError::Suspended(..)));
+            match pushed {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(PushError::Closed(_)) => {
+                    Totals::add(&self.runtime().inner.totals.to_the_dead, 1);
+                    Poll::Ready(Ok(()))
+                }
                 Err(PushError::Dropped) => {
                     self.refused(place.at.pid, true);
                     Poll::Ready(Ok(()))
@@ -198,6 +214,8 @@ struct Place {
     context: Context,
     at: Arc<Process>,
     ticket: u64,
+    /// Whether it is known what became of the message.
+    settled: bool,
 }
 
 impl Drop for Place {
@@ -207,6 +225,10 @@ impl Drop for Place {
             inbox.stop_waiting(self.ticket);
             inbox.next_waiter()
         };
-        self.context.runtime().inner.wake_all(next);
+        let inner = &self.context.runtime().inner;
+        if !self.settled {
+            Totals::add(&inner.totals.given_up, 1);
+        }
+        inner.wake_all(next);
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::balance::Totals;
 use crate::budget::{Account, Budget, Resource};
 use crate::event::Event;
 use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
@@ -139,6 +140,7 @@ impl Runtime {
         if let Some(child) = child {
             child.adopt(pid, options.link, monitor);
         }
+        Totals::add(&self.inner.totals.spawned, 1);
         self.inner.emit(Event::Spawned { pid, identity });
         let context = Context::new(self.clone(), process.clone());
         // The closure runs at the first poll: what it does, a panic included, is the process's own affair.

@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// Signals that were applied.
     signals: u64,
     bounds: Bounds,
+    /// Messages that arrived when its end was decided.
+    pub(crate) lost: u64,
     /// Its place in its budget.
     pub(crate) place: Option<Charge>,
 }
@@ -101,6 +103,7 @@ impl State {
             dropped: Dropped::default(),
             signals: 0,
             reported_waits: None,
+            lost: 0,
             place: None,
         }
     }
@@ -114,6 +117,7 @@ impl State {
     pub(crate) fn apply(&mut self, signal: Signal, effects: &mut Effects) {
         self.signals += 1;
         if self.exiting.is_some() {
+            self.lost += u64::from(signal.is_message());
             refuse(self.pid, signal, effects);
             return;
         }

@@ -214,6 +214,7 @@ fn run(seed: u64, processes: u64, steps: u32, workers: usize) {
     }
     assert_eq!(wrong_accounts(&runtime), None);
     assert_eq!(wrong_budgets(&runtime), None);
+    assert_eq!(runtime.balance().error(), None);
     let exits = events.events().iter().filter(|event| matches!(event, Event::Exited(_))).count();
     let all = processes + shared.spawned;
     assert_eq!((exits + living.len()) as u64, all, "each process ends once");
@@ -223,6 +224,8 @@ fn run(seed: u64, processes: u64, steps: u32, workers: usize) {
     assert!(simulator.runtime().registered().is_empty(), "no name is left");
     assert_eq!(running_timers(simulator.runtime()), 0, "no timer is left");
     assert_eq!(first_panic(&events.events()), None);
+    let end = runtime.balance();
+    assert_eq!((end.error(), end.live, end.waiting), (None, 0, 0));
 }
 
 proptest! {
