@@ -1,10 +1,12 @@
 //! Budgets: what a process and all that descend from it may use together, and which share of the CPU they get.
 //!
 //! A process belongs to the innermost budget above it, and what it uses is charged to that one and to every budget around it.
+//! When the process ends that a budget begins with, all that belong to it are killed: otherwise its successor would begin
+//! with a budget of its own beside theirs, and whoever brings his supervisor down would have another one each time.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::scheduler::VirtualTime;
@@ -152,6 +154,8 @@ pub(crate) struct Account {
     /// The virtual time of its processes, for the scheduler.
     pub(crate) time: VirtualTime,
     share: AtomicU32,
+    /// Whether the process that it begins with has ended: nobody belongs to it any more.
+    closed: AtomicBool,
     counts: [Count; Resource::ALL.len()],
     log_lines_per_second: AtomicU64,
     log_lines: LogLines,
@@ -176,6 +180,7 @@ impl Account {
             parent,
             time: VirtualTime::default(),
             share: AtomicU32::new(DEFAULT_SHARE),
+            closed: AtomicBool::new(false),
             counts: Default::default(),
             log_lines_per_second: AtomicU64::new(UNLIMITED),
             log_lines: LogLines::default(),
@@ -192,6 +197,21 @@ impl Account {
         }
         let lines = budget.log_lines_per_second.unwrap_or(UNLIMITED);
         self.log_lines_per_second.store(lines, Ordering::Relaxed);
+    }
+
+    /// The process that it begins with has ended.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it, or one around it, has been closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.chain().any(|account| account.closed.load(Ordering::SeqCst))
+    }
+
+    /// How many processes belong to it.
+    pub(crate) fn processes(&self) -> u64 {
+        self.count(Resource::Processes).used.load(Ordering::Acquire)
     }
 
     pub(crate) fn share(&self) -> u32 {

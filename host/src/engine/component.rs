@@ -105,7 +105,7 @@ impl std::error::Error for LoadError {}
 
 impl Engine {
     /// Compiles a component (or finds it in the cache), checks what it imports and exports, and asks it for
-    /// its entries. Takes CPU time: call it off the workers.
+    /// its entries. Needs a tokio runtime, on whose blocking threads it compiles; only so many components at once.
     ///
     /// # Errors
     /// [`LoadError`]
@@ -117,8 +117,16 @@ impl Engine {
         if !bytes.starts_with(b"\0asm") {
             return Err(LoadError::Invalid("it does not begin as wasm does".to_owned()));
         }
-        let component = WasmComponent::from_binary(&self.wasmtime, bytes)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let invalid = |why: String| LoadError::Invalid(why);
+        let component = {
+            let _place = self.compiling.acquire().await.map_err(|error| invalid(error.to_string()))?;
+            let (engine, bytes) = (self.wasmtime.clone(), bytes.to_vec());
+            // On a thread that may be held up: whoever drives this future has other things to do.
+            let compiled =
+                tokio::task::spawn_blocking(move || WasmComponent::from_binary(&engine, &bytes)).await;
+            let compiled = compiled.map_err(|error| invalid(error.to_string()))?;
+            compiled.map_err(|error| invalid(format!("{error:#}")))?
+        };
         let ty = component.component_type();
         let imports = ty.imports(&self.wasmtime).map(|(name, _)| name);
         let more = self.more.iter().map(String::as_str);

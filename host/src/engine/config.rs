@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Cache, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::engine::bindings::Guest;
+use crate::engine::cache;
 use crate::engine::host::wasi;
 use crate::engine::memory::MAX_TABLE_ELEMENTS;
 use crate::engine::state::GuestState;
@@ -27,6 +29,8 @@ pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;
 pub struct Engine {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Arc<Linker<GuestState>>,
+    /// Places for components that are being compiled: each may use every core.
+    pub(super) compiling: Arc<Semaphore>,
     /// What guests may import beside what every host offers.
     pub(super) more: Arc<[String]>,
 }
@@ -91,10 +95,7 @@ impl Engine {
             .async_stack_size(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES)
             .concurrency_support(false)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        // Without a cache (a read-only home, say) components are compiled at every start.
-        if let Ok(cache) = Cache::new(wasmtime::CacheConfig::new()) {
-            config.cache(Some(cache));
-        }
+        config.cache(cache::open());
         let wasmtime = wasmtime::Engine::new(&config)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -104,6 +105,8 @@ impl Engine {
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
         add(&mut linker)?;
         let more = packages.iter().map(|package| (*package).to_owned()).collect();
-        Ok(Self { wasmtime, linker: Arc::new(linker), more })
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let compiling = Arc::new(Semaphore::new(cores));
+        Ok(Self { wasmtime, linker: Arc::new(linker), compiling, more })
     }
 }

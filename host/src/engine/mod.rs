@@ -2,6 +2,7 @@
 //! per WIT interface.
 
 mod bindings;
+mod cache;
 mod catalog;
 mod component;
 mod config;

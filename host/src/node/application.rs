@@ -166,9 +166,10 @@ async fn load_components(
     let mut errors = check_folders(manifest);
     let files = build(manifest, &mut errors, say)?;
     let mut components = Vec::new();
-    for (spec, file) in manifest.components.iter().zip(files) {
-        let Some(file) = file else { continue };
-        match load(engine, spec, &file).await {
+    for (loaded, file) in
+        load_all(engine, manifest, &files).await.into_iter().zip(files.into_iter().flatten())
+    {
+        match loaded {
             Ok((component, size)) => components.push((Arc::new(component), file, size)),
             Err(error) => errors.push(error),
         }
@@ -230,6 +231,29 @@ fn crate_error(manifest: &Manifest, paths: &[PathBuf], folder: &Path, why: Strin
         Diagnostic::new(spec.path.span.clone(), message, why.clone())
     };
     named.map(error).collect()
+}
+
+/// Loads the components that have a file, side by side; the results in their order.
+async fn load_all(
+    engine: &Engine,
+    manifest: &Manifest,
+    files: &[Option<PathBuf>],
+) -> Vec<Result<(Component, u64), Diagnostic>> {
+    let with_file =
+        manifest.components.iter().zip(files).filter_map(|(spec, file)| Some((spec, file.as_ref()?)));
+    let loading = with_file.map(|(spec, file)| {
+        let (engine, of, file) = (engine.clone(), spec.clone(), file.clone());
+        (spec, tokio::spawn(async move { load(&engine, &of, &file).await }))
+    });
+    let mut loaded = Vec::new();
+    for (spec, task) in loading.collect::<Vec<_>>() {
+        let wrong = |error: tokio::task::JoinError| {
+            let message = format!("component {:?} can't be used", spec.name.value);
+            Diagnostic::new(spec.path.span.clone(), message, format!("loading it failed: {error}"))
+        };
+        loaded.push(task.await.unwrap_or_else(|error| Err(wrong(error))));
+    }
+    loaded
 }
 
 async fn load(

@@ -7,9 +7,26 @@ use crate::balance::Totals;
 use crate::event::{Event, Exited};
 use crate::exit_reason::ExitReason;
 use crate::process::{Effects, Process, refuse};
-use crate::runtime::{Inner, drop_body};
+use crate::runtime::{HOST, Inner, drop_body};
+use crate::signal::Signal;
 
 impl Inner {
+    /// Nobody outlives the process that his budget begins with.
+    fn end_budget(&self, process: &Process, effects: &mut Effects) {
+        let Some(account) = process.account.as_ref().filter(|_| process.owns_account) else { return };
+        // Whoever is spawned from now on finds it closed.
+        account.close();
+        if account.processes() == 0 {
+            return;
+        }
+        let belongs = |other: &Process| {
+            let accounts = other.account.as_ref().map(|account| account.chain());
+            accounts.into_iter().flatten().any(|other| other.id == account.id)
+        };
+        let left = self.table.all().into_iter().filter(|other| belongs(other));
+        effects.extend(left.map(|other| (other.pid, Signal::Exit { from: HOST, reason: ExitReason::Kill })));
+    }
+
     /// Ends a process whose fate is decided: its body goes first, then its name and slot, and only then does
     /// anybody hear of it (rule P8).
     pub(crate) fn finish(&self, process: &Arc<Process>, reason: ExitReason) {
@@ -63,6 +80,7 @@ impl Inner {
         }
         state.clear();
         drop(state);
+        self.end_budget(process, &mut effects);
 
         self.emit(Event::Exited(exited));
         self.wake_all(waiters);

@@ -145,7 +145,11 @@ impl Runtime {
         let context = Context::new(self.clone(), process.clone());
         // The closure runs at the first poll: what it does, a panic included, is the process's own affair.
         *process.body.lock() = Some(Box::pin(async move { body(context).await }));
+        let closed = process.account.as_ref().is_some_and(|account| account.is_closed());
         self.inner.scheduler.start(process);
+        if closed {
+            self.exit(pid, ExitReason::Kill);
+        }
         Ok((pid, monitor))
     }
 }

@@ -406,7 +406,7 @@ fn a_charge_goes_to_every_budget_around_a_process_or_to_none() {
         let outer = Budget { memory_bytes: Some(20), ..Budget::default() };
         child(&context, budgeted("app", outer), move |context| async move {
             let inner = Budget { memory_bytes: Some(100), ..Budget::default() };
-            child(&context, budgeted("app/a", inner), move |context| async move {
+            let inner = child(&context, budgeted("app/a", inner), move |context| async move {
                 let of = || {
                     let budgets = context.runtime().budgets(context.pid());
                     let memory: Vec<_> = budgets.iter().map(|of| of.resources[1].used.to_string()).collect();
@@ -420,6 +420,7 @@ fn a_charge_goes_to_every_budget_around_a_process_or_to_none() {
                 trace.note(of());
                 ExitReason::Normal
             });
+            context.await_down(inner).await;
             ExitReason::Normal
         });
     });
@@ -470,11 +471,49 @@ fn lines_in_a_second_are_counted_for_a_process_and_for_its_budgets() {
             }
             context.receive(Some(Duration::from_secs(1))).await;
             let options = SpawnOptions { limits, ..SpawnOptions::default() };
-            child(&context, options, move |context| async move {
+            let last = child(&context, options, move |context| async move {
                 trace.note(format!("then {} of 5", count(&context)));
                 ExitReason::Normal
             });
+            context.await_down(last).await;
             ExitReason::Normal
         });
     });
+}
+
+/// Nobody outlives the process that his budget begins with, however fast he spawns.
+#[test]
+fn all_that_belong_to_a_budget_end_with_the_process_that_it_begins_with() {
+    fn bomb(context: Context) -> std::pin::Pin<Box<dyn Future<Output = ExitReason> + Send>> {
+        Box::pin(async move {
+            context.set_trap_exit(true);
+            loop {
+                if context.spawn(SpawnOptions::default(), bomb).is_err() {
+                    context.receive(Some(Duration::from_millis(1))).await;
+                }
+                context.yield_now().await;
+            }
+        })
+    }
+    for seed in 0..SEEDS {
+        let mut simulator =
+            Simulator::with_workers(seed, 1 + seed as usize % 3, Box::new(EventLog::default()));
+        let runtime = simulator.runtime().clone();
+        let budget = Budget { processes: Some(40), ..Budget::default() };
+        let owner = runtime.spawn(budgeted("app/bomb", budget), bomb).unwrap();
+        let beside = runtime.spawn(budgeted("app/beside", Budget::default()), |context| async move {
+            context.receive(None).await;
+            ExitReason::Normal
+        });
+        for _ in 0..200 + seed {
+            simulator.step();
+        }
+        assert!(runtime.process_count() > 5);
+        runtime.exit(owner, ExitReason::Kill);
+        for _ in 0..2_000 {
+            simulator.step();
+        }
+        assert_eq!(runtime.processes(), [beside.unwrap()], "with seed {seed}");
+        assert_eq!(runtime.balance().error(), None);
+    }
 }
