@@ -46,6 +46,8 @@ pub(crate) struct Attack {
     child: String,
     /// More lines of its component.
     grants: String,
+    /// More children of the root.
+    beside: String,
     /// A component of its own, in place of the guests'.
     bytes: Option<Vec<u8>>,
     /// Whether it has very many processes: the allocators keep more of their places.
@@ -73,6 +75,10 @@ impl Attack {
 
     pub(crate) fn child(self, lines: &str) -> Self {
         Self { child: format!("{}\n{lines}", self.child), ..self }
+    }
+
+    pub(crate) fn beside(self, children: &str) -> Self {
+        Self { beside: children.to_owned(), ..self }
     }
 
     pub(crate) fn grants(self, grants: &str) -> Self {
@@ -113,6 +119,7 @@ impl Attack {
             id = "fort"
             [supervisor.children.supervisor]
             intensity = 0
+            {}
             [[supervisor.children]]
             id = "siege"
             restart = "temporary"
@@ -128,6 +135,7 @@ impl Attack {
             "#,
             Guest::Hostile.file(),
             self.grants,
+            self.beside,
             self.component,
             self.entry,
             self.child,

@@ -238,3 +238,27 @@ fn every_attack_has_a_test() {
     tested.sort_unstable();
     assert_eq!(entries, tested);
 }
+
+/// One process that computes, and thirty: each subtree has its half of the only worker.
+#[test]
+fn equal_shares_are_equal_however_many_processes_there_are() {
+    let _alone = alone();
+    let many = "budget = { share = 100 }\ncount = 1";
+    let arena = Attack::by("endless-loop").child(many).beside(
+        "[[supervisor.children]]\nid = \"many\"\nbudget = { share = 100 }\n[supervisor.children.supervisor]\nname = \"many\"\n[[supervisor.children.supervisor.children]]\nid = \"spin\"\ncount = 30\ncomponent = \"hostile\"\nentry = \"endless-loop\"\n",
+    ).start();
+    let attacker = arena.node.await_child("attacker-1");
+    let many = arena.node.await_name("many");
+    let runtime = arena.node.node().runtime();
+    let cpu = |pid| runtime.budgets(pid)[0].cpu.as_secs_f64();
+    let before = (cpu(attacker), cpu(many));
+    let used = || (cpu(attacker) - before.0, cpu(many) - before.1);
+    while used().0 + used().1 < 0.5 {
+        arena.victim_answers();
+    }
+    let (one, thirty) = used();
+    let share = one / (one + thirty);
+    assert!((0.4..0.6).contains(&share), "{share:.2} of the time for one process");
+    runtime.exit(arena.node.node().root(), ExitReason::Shutdown);
+    arena.node.await_outcome();
+}

@@ -380,3 +380,22 @@ fn a_temporary_child_is_restarted_by_hand() {
     let started = block_on(tree.node.node().steering().restart("app/first")).unwrap();
     assert!(started.is_some() && tree.pid("first").is_some() && tree.pid("first") != before);
 }
+
+#[test]
+fn a_budget_changes_while_it_is_in_use_and_one_more_or_less_needs_a_start() {
+    let mut tree = Edited::start();
+    tree.edit("name = \"first\"", "name = \"first\"\nbudget = { share = 100, processes = 5 }");
+    assert_eq!(tree.apply(), ["-/+ app/first"]);
+    let first = tree.pid("first");
+    tree.edit("share = 100, processes = 5", "share = 300, processes = 7");
+    assert_eq!(tree.apply(), ["~ app/first"]);
+    assert_eq!(tree.pid("first"), first);
+    let info = block_on(tree.node.node().steering().info("first")).unwrap();
+    assert_eq!((info.budgets[0].path.as_str(), info.budgets[0].share), ("app/first", 300));
+    let processes = info.budgets[0].resources.iter().find(|of| of.resource == "processes").unwrap();
+    assert_eq!((processes.used, processes.allowed), (1, Some(7)));
+    tree.edit("id = \"pool\"", "id = \"pool\"\nbudget = { processes = 3 }");
+    assert_eq!(tree.apply(), ["-/+ app/pool"]);
+    let info = block_on(tree.node.node().steering().info("worker-1")).unwrap();
+    assert_eq!(info.budgets[0].path, "app/pool");
+}

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::scheduler::VirtualTime;
@@ -126,6 +127,8 @@ pub struct BudgetUse {
     pub path: String,
     /// Its share of the CPU.
     pub share: u32,
+    /// The CPU time that its processes have used.
+    pub cpu: Duration,
     /// What is in use, what is allowed, and how often more was refused.
     pub resources: Vec<ResourceUse>,
 }
@@ -154,6 +157,7 @@ pub(crate) struct Account {
     /// The virtual time of its processes, for the scheduler.
     pub(crate) time: VirtualTime,
     share: AtomicU32,
+    cpu_nanos: AtomicU64,
     /// Whether the process that it begins with has ended: nobody belongs to it any more.
     closed: AtomicBool,
     counts: [Count; Resource::ALL.len()],
@@ -180,6 +184,7 @@ impl Account {
             parent,
             time: VirtualTime::default(),
             share: AtomicU32::new(DEFAULT_SHARE),
+            cpu_nanos: AtomicU64::default(),
             closed: AtomicBool::new(false),
             counts: Default::default(),
             log_lines_per_second: AtomicU64::new(UNLIMITED),
@@ -197,6 +202,11 @@ impl Account {
         }
         let lines = budget.log_lines_per_second.unwrap_or(UNLIMITED);
         self.log_lines_per_second.store(lines, Ordering::Relaxed);
+    }
+
+    /// Its processes have used so much CPU time.
+    pub(crate) fn used_cpu(&self, nanos: u64) {
+        self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
     /// The process that it begins with has ended.
@@ -298,7 +308,8 @@ impl Account {
                 refused: count.refused.load(Ordering::Relaxed),
             }
         });
-        BudgetUse { path: self.path.to_string(), share: self.share(), resources: resources.collect() }
+        let cpu = Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed));
+        BudgetUse { path: self.path.to_string(), share: self.share(), cpu, resources: resources.collect() }
     }
 }
 

@@ -203,7 +203,7 @@ fn shown_budget(budget: &Budget) -> String {
         format!("{} {}{refused}", of(resource.used, resource.allowed), resource.resource)
     });
     let shown: Vec<String> = shown.collect();
-    format!("{}: share {}; {}", budget.path, budget.share, shown.join(", "))
+    format!("{}: share {}, {} ms of CPU; {}", budget.path, budget.share, budget.cpu_ms, shown.join(", "))
 }
 
 fn plan(report: &PlanReport, color: bool) -> String {

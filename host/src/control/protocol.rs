@@ -192,6 +192,8 @@ pub struct Budget {
     pub path: String,
     /// Its share of the CPU, as a weight.
     pub share: u32,
+    /// The CPU time that its processes have used, in milliseconds.
+    pub cpu_ms: u64,
     /// What is in use.
     pub resources: Vec<ResourceUse>,
 }

@@ -98,5 +98,6 @@ fn budget(budget: &BudgetUse) -> Budget {
         allowed: of.allowed,
         refused: of.refused,
     });
-    Budget { path: budget.path.clone(), share: budget.share, resources: resources.collect() }
+    let cpu_ms = u64::try_from(budget.cpu.as_millis()).unwrap_or(u64::MAX);
+    Budget { path: budget.path.clone(), share: budget.share, cpu_ms, resources: resources.collect() }
 }

@@ -56,6 +56,7 @@ impl VirtualTime {
         while let Some(account) = next {
             let weighted = cost.saturating_mul(DEFAULT_SHARE.into()) / u64::from(account.share().max(1));
             account.time.own.fetch_add(weighted, Ordering::Relaxed);
+            account.used_cpu(cost);
             next = account.parent();
         }
     }
