@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use regrow::engine::Engine;
 use regrow::engine::wasmtime::{self, Config, Instance, Module, Store};
-use regrow::manifest::{Manifest, Source};
-use regrow::node::{Application, Node, NodeOptions};
-use regrow::observe::{Level, Logger};
+use regrow::node::Node;
+use regrow::observe::Level;
 use regrow_otp::{Context, Destination, ExitReason, Pid, Resource, SpawnOptions};
 use regrow_term::{decode, encode};
-use regrow_tests::{block_on, guest_folder};
+use regrow_tests::{bench_node, block_on, guest_folder};
 
 /// How long shares are watched.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -47,13 +46,7 @@ fn node(engine: &Engine, workers: usize, children: &str) -> Node {
         "#,
         guest_folder("bench"),
     );
-    let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
-    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
-    let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
-    let application = application.unwrap_or_else(|error| panic!("{error}"));
-    let mut options = NodeOptions::new(Logger::new(Level::Error, false, Box::new(std::io::stderr())));
-    options.workers = workers;
-    let node = Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"));
+    let node = bench_node(engine, text, workers, Level::Error);
     block_on(node.steering().await_started()).unwrap_or_else(|error| panic!("{error}"));
     node
 }

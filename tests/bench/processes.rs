@@ -7,12 +7,11 @@ use std::process::Command;
 
 use bytes::Bytes;
 use regrow::engine::Engine;
-use regrow::manifest::{Manifest, Source};
-use regrow::node::{Application, Node, NodeOptions};
-use regrow::observe::{Level, Logger};
+use regrow::node::Node;
+use regrow::observe::Level;
 use regrow_otp::{Destination, ExitReason, SpawnOptions};
 use regrow_term::{decode, encode};
-use regrow_tests::{block_on, guest_folder};
+use regrow_tests::{bench_node, guest_folder};
 
 /// Each program is run so often; the median is shown.
 const ROUNDS: usize = 5;
@@ -100,13 +99,7 @@ fn measure_guests(engine: &Engine, programs: &[&Program], workers: usize) -> Vec
         "#,
         guest_folder("bench"),
     );
-    let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
-    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
-    let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
-    let application = application.unwrap_or_else(|error| panic!("{error}"));
-    let mut options = NodeOptions::new(Logger::new(Level::Error, false, Box::new(std::io::stderr())));
-    options.workers = workers;
-    let node = Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"));
+    let node = bench_node(engine, text, workers, Level::Error);
     programs.iter().map(|program| median(program, &node)).collect()
 }
 

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use regrow::engine::Engine;
-use regrow::manifest::{Manifest, Source};
-use regrow::node::{Application, Node, NodeOptions};
+use regrow::node::Node;
 use regrow::observe::{Level, Logger};
 use regrow_otp::supervisor::{ChildSpec, StartChild, Started, SupFlags, SupervisorSpec};
 use regrow_otp::{
@@ -19,7 +18,7 @@ use regrow_otp::{
     RuntimeConfig, SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 use regrow_term::{Term, encode};
-use regrow_tests::{block_on, guest_folder};
+use regrow_tests::{bench_node, block_on, guest_folder};
 
 /// Crashes that are measured one by one.
 const CRASHES: usize = 300;
@@ -84,13 +83,7 @@ fn node(engine: &Engine, workers: usize, strategy: &str, children: usize) -> Nod
         "#,
         guest_folder("bench"),
     );
-    let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
-    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
-    let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
-    let application = application.unwrap_or_else(|error| panic!("{error}"));
-    let mut options = NodeOptions::new(Logger::new(Level::Debug, false, Box::new(std::io::sink())));
-    options.workers = workers;
-    Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"))
+    bench_node(engine, text, workers, Level::Debug)
 }
 
 /// Runs a native process that hears of each start as `driver`.

@@ -71,6 +71,20 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     runtime.unwrap_or_else(|error| panic!("{error}")).block_on(future)
 }
 
+/// A node for a bench: the application of a manifest's text, which logs down to `level`, to nowhere.
+///
+/// # Panics
+/// If it can't be had.
+pub fn bench_node(engine: &Engine, text: String, workers: usize, level: Level) -> Node {
+    let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
+    let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
+    let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
+    let application = application.unwrap_or_else(|error| panic!("{error}"));
+    let mut options = NodeOptions::new(Logger::new(level, false, Box::new(std::io::sink())));
+    options.workers = workers;
+    Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
 impl TestNode {
     /// Starts a tree of the test guests: a `[supervisor]` table over the components `behaviour`, `hostile` and
     /// `interpreter`.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::runtime::Runtime;
+
 /// What became of the messages and the processes of a runtime since its beginning. While it runs, a message may be
 /// counted on one side and not yet on the other; when nobody does anything, the sides are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,29 @@ impl Balance {
         ];
         let wrong = sides.into_iter().find(|(_, left, right)| left != right);
         wrong.map(|(what, left, right)| format!("{what}: {left}, and {right} are accounted for: {self:?}"))
+    }
+}
+
+impl Runtime {
+    /// What became of all messages and processes so far.
+    pub fn balance(&self) -> Balance {
+        let mut balance = self.inner.totals.balance();
+        for process in self.inner.table.all() {
+            self.inner.settle(&process);
+            let inbox = process.inbox.lock();
+            balance.sent += process.sent.load(Ordering::Relaxed);
+            balance.taken += inbox.traffic.taken;
+            balance.received += inbox.traffic.received;
+            balance.stale += inbox.traffic.stale;
+            balance.refused += inbox.counters.rejected;
+            balance.dropped += inbox.counters.dropped;
+            balance.suspended += inbox.suspended() as u64;
+            drop(inbox);
+            let state = process.state.lock();
+            balance.waiting += state.mailbox.messages() as u64 + state.lost;
+            balance.live += 1;
+        }
+        balance
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use regrow_term::Term;
 
-use crate::balance::{Balance, Totals};
+use crate::balance::Totals;
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
@@ -151,27 +151,6 @@ impl Runtime {
     /// The live processes, in the order of their slots.
     pub fn processes(&self) -> Vec<Pid> {
         self.inner.table.all().iter().map(|process| process.pid).collect()
-    }
-
-    /// What became of all messages and processes so far.
-    pub fn balance(&self) -> Balance {
-        let mut balance = self.inner.totals.balance();
-        for process in self.inner.table.all() {
-            self.inner.settle(&process);
-            let inbox = process.inbox.lock();
-            balance.sent += process.sent.load(Ordering::Relaxed);
-            balance.taken += inbox.traffic.taken;
-            balance.received += inbox.traffic.received;
-            balance.stale += inbox.traffic.stale;
-            balance.refused += inbox.counters.rejected;
-            balance.dropped += inbox.counters.dropped;
-            balance.suspended += inbox.suspended() as u64;
-            drop(inbox);
-            let state = process.state.lock();
-            balance.waiting += state.mailbox.messages() as u64 + state.lost;
-            balance.live += 1;
-        }
-        balance
     }
 
     /// How many processes live.

@@ -12,6 +12,7 @@ mod monitors;
 mod properties;
 mod registry;
 mod scheduler;
+mod shares;
 mod signals;
 mod start;
 mod supervisor;

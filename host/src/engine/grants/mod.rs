@@ -1,6 +1,7 @@
 //! What a component may reach outside its own memory. Nothing unless granted, and what is granted only shrinks on its way
 //! from the manifest to a child and from a process to those that it spawns.
 
+mod address;
 mod names;
 mod net;
 mod wasi;
