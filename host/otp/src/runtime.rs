@@ -170,12 +170,13 @@ impl Runtime {
         self.inner.scheduler.clear();
     }
 
-    /// Fires the timers that are due at `now`.
-    pub(crate) fn fire_timers(&self, now: Instant) {
+    /// Fires timers that are due at `now`, some of them at a time: others have their turns, too. Whether there were any.
+    pub(crate) fn fire_timers(&self, now: Instant) -> bool {
+        const AT_ONCE: usize = 64;
         if !self.inner.timers.is_due(now) {
-            return;
+            return false;
         }
-        while let Some(due) = self.inner.timers.pop_due(now) {
+        for due in std::iter::from_fn(|| self.inner.timers.pop_due(now)).take(AT_ONCE) {
             match due {
                 Due::Wake(pid) => {
                     if let Some(process) = self.inner.table.get(pid) {
@@ -185,6 +186,7 @@ impl Runtime {
                 Due::Deliver(reference, timer) => self.inner.deliver_timer(reference, timer),
             }
         }
+        true
     }
 
     /// Polls a process once: its signals first, then its body, and its end if it has come. The turn has begun when the

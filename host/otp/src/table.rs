@@ -112,6 +112,17 @@ impl ProcessTable {
         }
     }
 
+    /// The live processes that `are_wanted`, in any order.
+    pub(crate) fn find_all(&self, are_wanted: impl Fn(&Process) -> bool) -> Vec<Arc<Process>> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            let processes = shard.slots.iter().filter_map(|slot| slot.process.as_ref());
+            found.extend(processes.filter(|process| are_wanted(process)).cloned());
+        }
+        found
+    }
+
     /// Every live process, in the order of their slots.
     pub(crate) fn all(&self) -> Vec<Arc<Process>> {
         let mut all: Vec<Arc<Process>> = Vec::new();

@@ -55,7 +55,8 @@ fn work(runtime: &Runtime, index: usize) {
         polls = polls.wrapping_add(1);
         // A fault outside a process's own body (in an event sink, say) must not take the worker along.
         let step = catch_unwind(AssertUnwindSafe(|| {
-            runtime.fire_timers(now);
+            // What timers cost is not the next process's to pay.
+            let now = if runtime.fire_timers(now) { runtime.now() } else { now };
             match scheduler.next(index, polls, spent) {
                 Some(process) => runtime.poll(&process, now),
                 None => {

@@ -163,8 +163,9 @@ async fn counting_slices<T>(
     let mut call = pin!(call);
     poll_fn(|task| {
         let polled = call.as_mut().poll(task);
-        // It would go on if it could: a slice is over.
+        // It would go on if it could: a slice is over. One that waits for the operating system is woken later.
         if polled.is_pending()
+            && context.is_woken()
             && !context.is_waiting()
             && let Err(limit) = context.charge_reductions(slice)
         {

@@ -12,6 +12,8 @@ pub(super) const MAX_TABLE_ELEMENTS: usize = 20_000;
 pub(super) struct MemoryLimiter {
     allowed: Allowed,
     used: u64,
+    /// What was granted last: it may fail all the same.
+    last_growth: u64,
 }
 
 enum Allowed {
@@ -22,11 +24,11 @@ enum Allowed {
 
 impl MemoryLimiter {
     pub(super) fn fixed(allowed: u64) -> Self {
-        Self { allowed: Allowed::Fixed(allowed), used: 0 }
+        Self { allowed: Allowed::Fixed(allowed), used: 0, last_growth: 0 }
     }
 
     pub(super) fn of(process: Context) -> Self {
-        Self { allowed: Allowed::Of(process), used: 0 }
+        Self { allowed: Allowed::Of(process), used: 0, last_growth: 0 }
     }
 
     fn allowed(&self) -> u64 {
@@ -71,8 +73,18 @@ impl ResourceLimiter for MemoryLimiter {
             let more = requested - self.used;
             process.charge(Resource::Memory, more).map_err(wasmtime::Error::new)?;
         }
+        self.last_growth = requested - self.used;
         self.used = requested;
         Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        let failed = std::mem::take(&mut self.last_growth).min(self.used);
+        self.used -= failed;
+        if let Allowed::Of(process) = &self.allowed {
+            process.release(Resource::Memory, failed);
+        }
+        Ok(())
     }
 
     fn table_growing(

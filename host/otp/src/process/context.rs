@@ -175,6 +175,11 @@ impl Context {
         self.process.state.lock().waiting.is_some()
     }
 
+    /// Whether something has woken this process during its present turn: it has let others run, say.
+    pub fn is_woken(&self) -> bool {
+        self.process.schedule.is_woken()
+    }
+
     /// Whether a fatal signal has reached this process.
     pub(crate) fn is_exiting(&self) -> bool {
         self.process.state.lock().exiting.is_some()

@@ -11,19 +11,40 @@ use crate::runtime::{HOST, Inner, drop_body};
 use crate::signal::Signal;
 
 impl Inner {
+    /// A process was never to run: what had reached it all the same is answered as the dead do.
+    pub(crate) fn discard(&self, process: &Process) {
+        let (not_applied, waiters, traffic) = {
+            let mut inbox = process.inbox.lock();
+            let (not_applied, waiters) = inbox.close();
+            (not_applied, waiters, inbox.traffic)
+        };
+        let mut effects = Effects::new();
+        let mut unread = 0;
+        for signal in not_applied {
+            unread += u64::from(signal.is_message());
+            refuse(process.pid, signal, &mut effects);
+        }
+        Totals::add(&self.totals.taken, traffic.taken);
+        Totals::add(&self.totals.unread, unread);
+        process.state.lock().clear();
+        self.wake_all(waiters);
+        self.send_all(effects);
+    }
+
     /// Nobody outlives the process that his budget begins with.
     fn end_budget(&self, process: &Process, effects: &mut Effects) {
         let Some(account) = process.account.as_ref().filter(|_| process.owns_account) else { return };
         // Whoever is spawned from now on finds it closed.
         account.close();
-        if account.processes() == 0 {
+        // Those around it that have ended already have done it.
+        if account.processes() == 0 || account.parent().is_some_and(|parent| parent.is_closed()) {
             return;
         }
         let belongs = |other: &Process| {
             let accounts = other.account.as_ref().map(|account| account.chain());
             accounts.into_iter().flatten().any(|other| other.id == account.id)
         };
-        let left = self.table.all().into_iter().filter(|other| belongs(other));
+        let left = self.table.find_all(belongs).into_iter();
         effects.extend(left.map(|other| (other.pid, Signal::Exit { from: HOST, reason: ExitReason::Kill })));
     }
 

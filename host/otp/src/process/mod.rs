@@ -127,10 +127,12 @@ impl Process {
         account: Option<Arc<Account>>,
         scheduler: Arc<Scheduler>,
     ) -> Self {
+        // Nor are its requests.
+        let account_of_mailbox = account.clone().filter(|_| identity.kind != ProcessKind::Supervisor);
         Self {
             pid: state.pid,
             identity,
-            inbox: Mutex::new(Inbox::new(Bounds::of(&limits), account.clone())),
+            inbox: Mutex::new(Inbox::new(Bounds::of(&limits), account_of_mailbox)),
             limits: LiveLimits::new(&limits),
             meter: Meter::default(),
             starter: Mutex::new(starter),

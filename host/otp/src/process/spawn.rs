@@ -135,6 +135,7 @@ impl Runtime {
             && let Err(error) = self.inner.register(name, pid)
         {
             table.remove(pid);
+            self.inner.discard(&process);
             return Err(SpawnError::Name(error));
         }
         if let Some(child) = child {

@@ -10,7 +10,7 @@ use crate::clock::Instant;
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::limits::check;
 use crate::pid::{Destination, Reference};
-use crate::process::{Context, TimerError};
+use crate::process::{Context, ProcessKind, TimerError};
 use crate::received::{MessageKind, SystemKind, SystemMessage};
 use crate::signal::Signal;
 use crate::timer::{Load, Timer};
@@ -108,7 +108,9 @@ impl Context {
             inner.timer_gone(self.pid(), len);
             return Err(error);
         }
-        let held = process.account.as_ref().map(|account| account.hold(Resource::Timers, 1)).transpose();
+        // A supervisor's alarms are not for its children to use up.
+        let charged = process.account.as_ref().filter(|_| process.identity.kind != ProcessKind::Supervisor);
+        let held = charged.map(|account| account.hold(Resource::Timers, 1)).transpose();
         let charge = held.inspect_err(|_| inner.timer_gone(self.pid(), len))?;
         let reference = inner.new_reference();
         let target = match destination {

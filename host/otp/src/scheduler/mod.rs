@@ -174,9 +174,9 @@ impl Scheduler {
 
     fn balance(&self, index: usize) {
         let Some((length, other)) = self.longest_other(index) else { return };
-        let (own, own_preempted, own_front) = {
+        let (own, own_preempted, own_woken, own_front) = {
             let mut queue = self.queues[index].lock();
-            (queue.len(), queue.preempted_len(), queue.front(&self.time))
+            (queue.len(), queue.preempted_len(), queue.woken_len(), queue.front(&self.time))
         };
         let moved = {
             let mut queue = self.queues[other].lock();
@@ -188,6 +188,9 @@ impl Scheduler {
             };
             if length > own + 1 || is_behind() {
                 queue.take(&self.time)
+            } else if own_woken == 0 && queue.woken_len() > 0 {
+                // It may be kept from its turn there by a subtree that is behind all others.
+                queue.take_woken()
             } else if queue.preempted_len() >= own_preempted {
                 // Also when they are equal: those who compute do so in turns on each of the workers, whatever else these do.
                 queue.take_preempted()

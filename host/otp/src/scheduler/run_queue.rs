@@ -35,6 +35,8 @@ struct Group {
     preempted: VecDeque<Arc<Process>>,
     /// The members that have something to run, with their virtual time as it was when they were looked at last.
     members: BinaryHeap<Reverse<(u64, Member)>>,
+    /// How much more its first lane has used than its second, in nanoseconds; never more than a burst, either way.
+    woken_ahead: i64,
 }
 
 impl Group {
@@ -53,15 +55,19 @@ pub(super) struct RunQueue {
     groups: BTreeMap<AccountId, Group>,
     len: usize,
     preempted: usize,
-    /// How much more the first lanes have used than the second, in nanoseconds.
-    woken_ahead: i64,
-    last_was_woken: bool,
+    /// Where the last process came from, and from which lane.
+    last: Option<(Option<AccountId>, bool)>,
 }
 
 /// Counts what a turn of a process has cost, in nanoseconds. `preempted`: it could have gone on.
 pub(super) fn note_turn(process: &Process, cost: u64, preempted: bool) {
     let spent = if preempted { BURST } else { process.burst.load(Ordering::Relaxed).saturating_add(cost) };
     process.burst.store(spent, Ordering::Relaxed);
+}
+
+/// The least time of the members of a group, as it was noted.
+fn least_noted(members: &BinaryHeap<Reverse<(u64, Member)>>) -> Option<u64> {
+    members.peek().map(|Reverse((time, _))| *time)
 }
 
 fn has_burst_left(process: &Process) -> bool {
@@ -78,8 +84,9 @@ impl RunQueue {
         self.preempted
     }
 
-    fn woken_is_empty(&self) -> bool {
-        self.len == self.preempted
+    /// How many processes it has that were woken.
+    pub(super) fn woken_len(&self) -> usize {
+        self.len - self.preempted
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -96,7 +103,7 @@ impl RunQueue {
         if was_idle {
             let had_members = !group.members.is_empty();
             let time = group.time(root);
-            time.direct_is_back();
+            time.direct_is_back(least_noted(&group.members));
             let entry = Reverse((time.direct(), Member::Processes));
             group.members.push(entry);
             if !had_members && let Some(account) = account {
@@ -122,7 +129,7 @@ impl RunQueue {
         let above = account.parent.as_ref();
         let group = self.group(above);
         let had_members = !group.members.is_empty();
-        group.time(root).is_back(&account.time);
+        group.time(root).is_back(&account.time, least_noted(&group.members));
         group.members.push(Reverse((account.time.own(), Member::Group(account.id))));
         if !had_members && let Some(above) = above {
             self.activate(above, root);
@@ -131,29 +138,42 @@ impl RunQueue {
 
     /// The process whose turn it is, `spent` nanoseconds after the last one was taken.
     pub(super) fn pop(&mut self, root: &VirtualTime, spent: u64) -> Option<Arc<Process>> {
-        let spent = i64::try_from(spent).unwrap_or(i64::MAX);
-        let change = if self.last_was_woken { spent } else { -spent };
-        self.woken_ahead = self.woken_ahead.saturating_add(change);
-        if self.woken_is_empty() {
-            // Nobody has waited for this: there is nothing to make up for.
-            self.woken_ahead = self.woken_ahead.max(0);
-        }
+        self.note_spent(spent);
         let process = self.take(root)?;
-        self.last_was_woken = has_burst_left(&process);
-        if !self.last_was_woken {
+        let woken = has_burst_left(&process);
+        self.last = Some((process.account.as_ref().map(|account| account.id), woken));
+        if !woken {
             process.burst.store(0, Ordering::Relaxed);
         }
         Some(process)
     }
 
+    /// Counts the last turn for its lane. Neither lane saves up more than a burst: what one of them has used while the other
+    /// had nothing to run is nobody's debt.
+    fn note_spent(&mut self, spent: u64) {
+        const MOST: i64 = BURST as i64;
+        let Some((at, woken)) = self.last.take() else { return };
+        let group = match at {
+            None => Some(&mut self.root),
+            Some(id) => self.groups.get_mut(&id),
+        };
+        let Some(group) = group else { return };
+        let spent = i64::try_from(spent).unwrap_or(i64::MAX);
+        let change = if woken { spent } else { spent.saturating_neg() };
+        group.woken_ahead = group.woken_ahead.saturating_add(change).clamp(-MOST, MOST);
+        if group.preempted.is_empty() {
+            group.woken_ahead = group.woken_ahead.min(0);
+        }
+    }
+
     /// Takes a process out, and leaves its burst as it is.
     pub(super) fn take(&mut self, root: &VirtualTime) -> Option<Arc<Process>> {
-        let preempted_first = self.woken_ahead >= BURST as i64;
         let (path, account) = self.choose(root)?;
         let group = match account {
             None => &mut self.root,
             Some(id) => self.groups.get_mut(&id)?,
         };
+        let preempted_first = group.woken_ahead >= BURST as i64;
         let lanes = (&mut group.woken, &mut group.preempted);
         let (first, second) = if preempted_first { (lanes.1, lanes.0) } else { lanes };
         let process = first.pop_front().or_else(|| second.pop_front())?;
@@ -259,12 +279,21 @@ impl RunQueue {
 
     /// Takes out one of the processes that were preempted.
     pub(super) fn take_preempted(&mut self) -> Option<Arc<Process>> {
-        if self.preempted == 0 {
-            return None;
-        }
+        if self.preempted == 0 { None } else { self.take_from(|group| &mut group.preempted) }
+    }
+
+    /// Takes out one of the processes that were woken.
+    pub(super) fn take_woken(&mut self) -> Option<Arc<Process>> {
+        if self.woken_len() == 0 { None } else { self.take_from(|group| &mut group.woken) }
+    }
+
+    fn take_from(
+        &mut self,
+        lane: impl Fn(&mut Group) -> &mut VecDeque<Arc<Process>>,
+    ) -> Option<Arc<Process>> {
         let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
         let mut all = std::iter::once((None, &mut self.root)).chain(groups);
-        let (at, process) = all.find_map(|(at, group)| Some((at, group.preempted.pop_front()?)))?;
+        let (at, process) = all.find_map(|(at, group)| Some((at, lane(group).pop_front()?)))?;
         self.removed(at, &process);
         Some(process)
     }

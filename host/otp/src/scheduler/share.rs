@@ -16,8 +16,8 @@ pub(crate) struct VirtualTime {
     own: AtomicU64,
     /// That of the processes which belong to no budget below it, as if they were a subtree with the default share.
     direct: AtomicU64,
-    /// The time of the member that was chosen last: where those that come back from waiting go on.
-    floor: AtomicU64,
+    /// The time of the member that was chosen last.
+    last: AtomicU64,
 }
 
 impl VirtualTime {
@@ -31,21 +31,24 @@ impl VirtualTime {
 
     /// A member with that time has been chosen.
     pub(super) fn chosen(&self, time: u64) {
-        self.floor.fetch_max(time, Ordering::Relaxed);
+        self.last.store(time, Ordering::Relaxed);
     }
 
-    /// The processes of this subtree have something to do again.
-    pub(super) fn direct_is_back(&self) {
-        self.direct.fetch_max(self.earliest(), Ordering::Relaxed);
+    /// The processes of this subtree have something to do again, beside members of which `least` has used least.
+    pub(super) fn direct_is_back(&self, least: Option<u64>) {
+        self.direct.fetch_max(self.earliest(least), Ordering::Relaxed);
     }
 
     /// A subtree of this one has something to do again.
-    pub(super) fn is_back(&self, member: &Self) {
-        member.own.fetch_max(self.earliest(), Ordering::Relaxed);
+    pub(super) fn is_back(&self, member: &Self, least: Option<u64>) {
+        member.own.fetch_max(self.earliest(least), Ordering::Relaxed);
     }
 
-    fn earliest(&self) -> u64 {
-        self.floor.load(Ordering::Relaxed).saturating_sub(MAX_LAG)
+    /// Where one that comes back goes on: near whoever it will compete with, who need not be whoever was chosen last, on
+    /// another worker.
+    fn earliest(&self, least: Option<u64>) -> u64 {
+        let last = self.last.load(Ordering::Relaxed);
+        least.map_or(last, |least| least.min(last)).saturating_sub(MAX_LAG)
     }
 
     /// Charges a turn of a process that belongs to `account`, or to none.

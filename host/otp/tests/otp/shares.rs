@@ -189,3 +189,41 @@ fn who_waits_goes_before_who_computes_within_a_burst() {
     assert!(rounds > 2_500, "{rounds} round trips beside {turns} turns of those who compute");
     assert!(turns > 200, "{turns} turns of those who compute beside {rounds} round trips");
 }
+
+/// However long nobody has computed: those who were woken owe nothing to the first who does.
+#[test]
+fn who_waits_is_not_behind_who_computes_after_a_quiet_time() {
+    let mut spinners = Spinners::new(4, 2);
+    let rounds = Arc::new(AtomicU64::new(0));
+    let counted = rounds.clone();
+    let (spin_now, turns) = (Arc::new(AtomicU64::new(0)), spinners.counter());
+    let (ordered, noted) = (spin_now.clone(), turns.clone());
+    let body = move |context: Context| async move {
+        let echo = child(&context, Default::default(), |context| async move {
+            loop {
+                if let Some(regrow_otp::Received::Message(message)) = context.receive(None).await {
+                    send(&context, message.from, "back");
+                }
+            }
+        });
+        loop {
+            if ordered.swap(0, Ordering::Relaxed) == 1 {
+                spin(&context, 2, &noted);
+            }
+            send(&context, echo, "there");
+            context.receive(None).await;
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    spinners.simulator.runtime().spawn(SpawnOptions::default(), body).unwrap();
+    for _ in 0..200_000 {
+        spinners.simulator.step();
+    }
+    spin_now.store(1, Ordering::Relaxed);
+    let before = rounds.load(Ordering::Relaxed);
+    for _ in 0..5_000 {
+        spinners.simulator.step();
+    }
+    let rounds = rounds.load(Ordering::Relaxed) - before;
+    assert!(rounds > 500, "{rounds} round trips, {} turns of others", turns.load(Ordering::Relaxed));
+}
