@@ -101,18 +101,14 @@ pub fn host_calls(bytes: &[u8]) {
     std::fs::write(&file, component).unwrap_or_else(|error| panic!("{error}"));
     let node = play(&file);
     let runtime = node.node().runtime().clone();
-    // Whatever it has started ends, or waits for ever.
+    // Whatever it has started ends.
     loop {
         let infos = runtime.processes().into_iter().filter_map(|pid| runtime.process_info(pid));
-        let guests = infos.filter(|info| info.identity.component.is_some());
-        let mut busy = false;
-        for info in guests {
-            busy |= info.status != Status::Waiting;
-            runtime.exit(info.pid, ExitReason::Kill);
-        }
-        if !busy {
+        let guests: Vec<_> = infos.filter(|info| info.identity.component.is_some()).collect();
+        if guests.is_empty() {
             break;
         }
+        guests.iter().for_each(|info| runtime.exit(info.pid, ExitReason::Kill));
         node.run(|_| async {});
     }
     assert_eq!(wrong_accounts(&runtime), None);

@@ -5,7 +5,7 @@ use regrow_otp::{ExitReason, LimitKind, RandomSource, SplitMix64};
 use regrow_tests::raw::Module;
 use regrow_tests::{Guest, block_on, engine};
 
-use crate::arena::Attack;
+use crate::arena::{Attack, alone};
 
 fn run(run: &str) -> Attack {
     Attack::by_component(Module { run, ..Module::default() }.component())
@@ -136,6 +136,7 @@ fn load(bytes: &[u8]) -> Result<Component, LoadError> {
 
 #[test]
 fn descriptions_that_never_end_are_refused() {
+    let _alone = alone();
     let endless = Module { describe: "(loop $again (br $again))", ..Module::default() };
     let Err(LoadError::Describe(why)) = load(&endless.component()) else { panic!("it is refused") };
     assert!(why.contains("reductions"), "{why}");
@@ -143,6 +144,7 @@ fn descriptions_that_never_end_are_refused() {
 
 #[test]
 fn descriptions_that_lie_are_refused() {
+    let _alone = alone();
     for lie in [
         // So many entries that they would not fit into memory, or into the host's.
         "(i32.store (i32.const 20) (i32.const 0x7fffffff))",
@@ -162,6 +164,7 @@ fn descriptions_that_lie_are_refused() {
 
 #[test]
 fn a_description_may_not_call_the_host() {
+    let _alone = alone();
     let module = Module {
         fields: LOG,
         describe: "(call $log (i32.const 2) (i32.const 64) (i32.const 6) (i32.const 64) (i32.const 6))",
@@ -175,6 +178,7 @@ fn a_description_may_not_call_the_host() {
 /// goes on.
 #[test]
 fn malformed_components_are_refused_or_harmless() {
+    let _alone = alone();
     let good = Module::default().component();
     let mut random = SplitMix64::new(2026);
     let (mut refused, mut taken) = (0, 0);
@@ -200,6 +204,7 @@ fn malformed_components_are_refused_or_harmless() {
 /// Types within types within types, and very many of them.
 #[test]
 fn types_that_are_too_deep_or_too_many_are_refused() {
+    let _alone = alone();
     let mut deep = String::from("(component (type $t0 (list u8))");
     for n in 1..200 {
         deep.push_str(&format!("(type $t{n} (list $t{}))", n - 1));
@@ -220,6 +225,7 @@ fn types_that_are_too_deep_or_too_many_are_refused() {
 
 #[test]
 fn the_victims_component_is_none_of_these() {
+    let _alone = alone();
     let bytes = std::fs::read(Guest::Hostile.file()).unwrap();
     assert!(load(&bytes).is_ok());
 }

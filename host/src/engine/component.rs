@@ -12,7 +12,7 @@ use wasmtime::component::Component as WasmComponent;
 
 use crate::engine::bindings::GuestPre;
 use crate::engine::config::Engine;
-use crate::engine::state::GuestState;
+use crate::engine::state::{DESCRIBE_SLICE, GuestState};
 
 /// What `describe` may cost: it only lists names.
 const DESCRIBE_FUEL: u64 = 50_000_000;
@@ -151,6 +151,8 @@ impl Engine {
         let mut store = Store::new(&self.wasmtime, GuestState::outside_any_process());
         store.limiter(|state| &mut state.memory);
         store.set_fuel(DESCRIBE_FUEL)?;
+        // Whoever drives this has other things to do, too, and a timeout for it.
+        store.fuel_async_yield_interval(Some(DESCRIBE_SLICE))?;
         store.set_hostcall_fuel(MAX_DESCRIPTION_BYTES);
         let guest = pre.instantiate_async(&mut store).await?;
         let entries = guest.call_describe(&mut store).await?.into_iter().map(|entry| Entry {

@@ -1,8 +1,8 @@
 //! What the host keeps beside each instance.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regrow_otp::{Context, Pid};
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -46,14 +46,36 @@ pub struct GuestState {
     wasi: Option<Box<Wasi>>,
     /// The names that are being looked up, by the handles of their answers.
     resolving: Vec<(u32, String)>,
+    lookups: Lookups,
 }
+
+/// Names that were looked up in a second.
+#[derive(Default)]
+struct Lookups {
+    second: u64,
+    count: u32,
+}
+
+impl Lookups {
+    fn take(&mut self, second: u64, most: u32) -> bool {
+        if self.second != second {
+            *self = Self { second, count: 0 };
+        }
+        self.count += 1;
+        self.count <= most
+    }
+}
+
+/// Names that one process, and all of a node, may look up in a second.
+const LOOKUPS_PER_SECOND: u32 = 10;
+const LOOKUPS_OF_NODE_PER_SECOND: u32 = 40;
 
 /// Names that a process may look up at once.
 const MAX_LOOKUPS: usize = 256;
 
 /// What a component may use while it describes itself.
 const DESCRIBE_MEMORY_BYTES: u64 = 64 << 20;
-const DESCRIBE_SLICE: u64 = 20_000;
+pub(super) const DESCRIBE_SLICE: u64 = 20_000;
 
 impl GuestState {
     pub(super) fn outside_any_process() -> Self {
@@ -65,6 +87,7 @@ impl GuestState {
             work: Work::new(DESCRIBE_SLICE),
             wasi: None,
             resolving: Vec::new(),
+            lookups: Lookups::default(),
         }
     }
 
@@ -76,6 +99,7 @@ impl GuestState {
             work: Work::new(slice_reductions),
             wasi: None,
             resolving: Vec::new(),
+            lookups: Lookups::default(),
             owner: Some(owner),
         }
     }
@@ -109,14 +133,28 @@ impl GuestState {
     /// Charges a call of WASI's, and yields if a slice is spent. It is no moment for signals: what WASI has begun, it
     /// ends.
     pub(super) async fn charge_wasi(&mut self, bytes: usize) {
-        if let Some(owner) = &self.owner {
-            self.work.spend(&owner.context, bytes).await;
-        }
+        let context = self.owner.as_ref().map(|owner| &owner.context);
+        self.work.spend(context, bytes).await;
     }
 
     /// Whether a name may be looked up.
     pub(super) fn may_resolve(&mut self, name: &str) -> bool {
         self.grants.dns.iter().any(|pattern| pattern.matches(name)) || self.wasi().network.names(name)
+    }
+
+    /// Whether its budget had handles for it.
+    pub(super) fn has_handles(&mut self) -> bool {
+        self.wasi().has_handles
+    }
+
+    /// Whether another name may be looked up in this second, by this process and on this node: each takes a thread of the
+    /// host's for as long as the network likes.
+    pub(super) fn may_look_up_now(&mut self) -> bool {
+        static OF_NODE: Mutex<Lookups> = Mutex::new(Lookups { second: 0, count: 0 });
+        let Some(owner) = &self.owner else { return false };
+        let second = owner.context.runtime().now().since_start().as_secs();
+        self.lookups.take(second, LOOKUPS_PER_SECOND)
+            && OF_NODE.lock().unwrap_or_else(PoisonError::into_inner).take(second, LOOKUPS_OF_NODE_PER_SECOND)
     }
 
     /// A name is being looked up; its addresses will come by that handle.
@@ -151,7 +189,7 @@ impl GuestState {
     pub(super) async fn charge(&mut self, bytes: usize) -> wasmtime::Result<Context> {
         let context = self.context()?.clone();
         context.meter().memory_bytes.store(self.memory.used(), Ordering::Relaxed);
-        self.work.spend(&context, bytes).await;
+        self.work.spend(Some(&context), bytes).await;
         context.checkpoint().await;
         Ok(context)
     }

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
@@ -20,11 +21,13 @@ const MAX_LINE_BYTES: usize = 4096;
 pub(super) struct GuestOutput {
     log: Arc<GuestLog>,
     last_error: Arc<Mutex<String>>,
+    /// What may still be written in this turn, to all streams together.
+    permit: Arc<AtomicUsize>,
 }
 
 impl GuestOutput {
     pub(super) fn new(log: Arc<GuestLog>) -> Self {
-        Self { log, last_error: Arc::default() }
+        Self { log, last_error: Arc::default(), permit: Arc::new(AtomicUsize::new(BURST_BYTES)) }
     }
 
     pub(super) fn stdout(&self) -> Lines {
@@ -50,13 +53,16 @@ pub(super) struct Lines {
     output: GuestOutput,
     level: Level,
     line: Vec<u8>,
-    /// What may still be written in this turn.
-    permit: usize,
 }
 
 impl Lines {
     fn new(output: &GuestOutput, level: Level) -> Self {
-        Self { output: output.clone(), level, line: Vec::new(), permit: BURST_BYTES }
+        Self { output: output.clone(), level, line: Vec::new() }
+    }
+
+    /// What may be written at once.
+    fn permit(&self) -> usize {
+        self.output.permit.load(Ordering::Relaxed).min(MAX_LINE_BYTES)
     }
 
     fn end_line(&mut self) {
@@ -88,10 +94,11 @@ impl IsTerminal for Lines {
 
 impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        if bytes.len() > MAX_LINE_BYTES.min(self.permit) {
+        let permit = self.permit();
+        if bytes.len() > permit {
             return Err(StreamError::trap("more was written than `check-write` had permitted"));
         }
-        self.permit -= bytes.len();
+        self.output.permit.fetch_sub(bytes.len().min(permit), Ordering::Relaxed);
         for byte in bytes {
             if byte == b'\n' {
                 self.end_line();
@@ -110,7 +117,7 @@ impl OutputStream for Lines {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(MAX_LINE_BYTES.min(self.permit))
+        Ok(self.permit())
     }
 }
 
@@ -122,16 +129,16 @@ impl Pollable for Lines {
         Self: 'b,
     {
         Box::pin(async {
-            if self.permit == 0 {
+            if self.permit() == 0 {
                 yield_now().await;
-                self.permit = BURST_BYTES;
+                self.output.permit.store(BURST_BYTES, Ordering::Relaxed);
             }
         })
     }
 }
 
 /// Lets the others have a turn.
-async fn yield_now() {
+pub(super) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|task| {
         if std::mem::replace(&mut yielded, true) {

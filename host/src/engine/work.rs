@@ -3,6 +3,8 @@
 
 use regrow_otp::Context;
 
+use crate::engine::stdio::yield_now;
+
 /// The price of any host call, in reductions.
 const CALL: u64 = 50;
 
@@ -29,22 +31,30 @@ impl Work {
         self.slices.saturating_mul(self.slice)
     }
 
-    /// Charges a host call that moves so many bytes; true if it is time to yield.
-    fn charge(&mut self, bytes: usize) -> bool {
+    /// Charges a host call that moves so many bytes; how many slices that has used up.
+    fn charge(&mut self, bytes: usize) -> u64 {
         let cost = CALL + (bytes as u64 / BYTES).saturating_mul(BYTES_PRICE);
         if cost < self.left {
             self.left -= cost;
-            return false;
+            return 0;
         }
-        self.left = self.slice;
-        self.slices += 1;
-        true
+        let beyond = cost - self.left;
+        let slices = 1 + beyond / self.slice;
+        self.slices += slices;
+        self.left = self.slice - beyond % self.slice;
+        slices
     }
 
-    /// Charges a host call and, if the slice is used up, lets the others run.
-    pub(super) async fn spend(&mut self, context: &Context, bytes: usize) {
-        if self.charge(bytes) {
-            context.yield_now().await;
+    /// Charges a host call and, if the slice is used up, lets the others run. Without a process there is nobody to charge.
+    pub(super) async fn spend(&mut self, context: Option<&Context>, bytes: usize) {
+        let slices = self.charge(bytes);
+        if slices == 0 {
+            return;
         }
+        // The turn that ends here is charged as one; a process that has used too much ends at it.
+        if let Some(context) = context {
+            let _it_ends_then = context.charge_reductions((slices - 1).saturating_mul(self.slice));
+        }
+        yield_now().await;
     }
 }

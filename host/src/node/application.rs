@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::build::{BuildError, build_guests};
 use crate::engine::{Component, Contents, Engine, Grants, GuestLimits, LoadError, Program};
 use crate::manifest::{self, ChildStart, Diagnostic, Located, Manifest, Source};
+use crate::node::folders::Folders;
 use crate::node::tree;
 
 /// An application that can be started.
@@ -54,8 +55,8 @@ impl Application {
     ) -> Result<Self, ApplicationError> {
         let (components, errors) = load_components(&manifest, engine, say).await?;
         if errors.is_empty() {
-            let grants =
-                manifest.components.iter().map(|spec| tree::grants(&spec.grants, manifest.source.folder()));
+            let folders = Folders::of(&manifest);
+            let grants = manifest.components.iter().map(|spec| tree::grants(&spec.grants, &folders));
             // They have been checked.
             let grants = grants.map(|(grants, _)| Arc::new(grants)).collect();
             return Ok(Self { manifest, components, grants, engine: engine.clone() });
@@ -286,27 +287,27 @@ fn check_folders(manifest: &Manifest) -> Vec<Diagnostic> {
 
 /// Patterns must be some, and a child may have no more than its component.
 fn check_grants(manifest: &Manifest, errors: &mut Vec<Diagnostic>) {
-    let folder = manifest.source.folder();
+    let folders = Folders::of(manifest);
     for component in &manifest.components {
-        errors.extend(tree::grants(&component.grants, folder).1);
+        errors.extend(tree::grants(&component.grants, &folders).1);
     }
-    check_children_grants(manifest, &manifest.supervisor, errors);
+    check_children_grants(manifest, &folders, &manifest.supervisor, errors);
 }
 
 fn check_children_grants(
     manifest: &Manifest,
+    folders: &Folders,
     supervisor: &manifest::Supervisor,
     errors: &mut Vec<Diagnostic>,
 ) {
-    let folder = manifest.source.folder();
     for child in &supervisor.children {
         match &child.start {
-            ChildStart::Supervisor(nested) => check_children_grants(manifest, nested, errors),
+            ChildStart::Supervisor(nested) => check_children_grants(manifest, folders, nested, errors),
             ChildStart::Worker { component, grants: Some(spec), .. } => {
-                let (wanted, wrong) = tree::grants(spec, folder);
+                let (wanted, wrong) = tree::grants(spec, folders);
                 errors.extend(wrong);
                 let of_component =
-                    manifest.component(&component.value).map(|of| tree::grants(&of.grants, folder).0);
+                    manifest.component(&component.value).map(|of| tree::grants(&of.grants, folders).0);
                 if let Some(lacking) = of_component.and_then(|granted| granted.lacks(&wanted)) {
                     let message =
                         format!("a child can't have more grants than component {:?}", component.value);

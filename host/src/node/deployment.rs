@@ -12,6 +12,7 @@ use crate::engine::{Catalog, Contents, Engine};
 use crate::manifest::Manifest;
 use crate::node::application::Application;
 use crate::node::difference::{Difference, Live, LiveSupervisor, Move, SupervisorPlan, Version, difference};
+use crate::node::folders::Folders;
 use crate::node::operator::{self, as_process};
 use crate::node::tree::TreeBuilder;
 
@@ -92,7 +93,7 @@ impl Deployment {
         let contents = new.contents();
         let Difference { changes, root: plan } = self.difference(runtime, root, &new, &contents).await?;
         let specs = |manifest: &Manifest, contents: &Contents| {
-            let builder = TreeBuilder { folder: manifest.source.folder(), catalog: &self.catalog, contents };
+            let builder = TreeBuilder { folders: Folders::of(manifest), catalog: &self.catalog, contents };
             let root = builder.supervisor(&manifest.supervisor, &manifest.name.value);
             let root = root.map_err(|why| SteeringError::new(ErrorKind::InvalidManifest, why))?;
             let mut specs = HashMap::new();

@@ -3,6 +3,7 @@
 mod application;
 mod deployment;
 mod difference;
+mod folders;
 mod operator;
 mod rows;
 mod running;

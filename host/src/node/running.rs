@@ -17,6 +17,7 @@ use crate::control::Server;
 use crate::engine::{Catalog, MAX_INSTANCES};
 use crate::node::application::Application;
 use crate::node::deployment::Deployment;
+use crate::node::folders::Folders;
 use crate::node::steering::Steering;
 use crate::node::tree::TreeBuilder;
 use crate::observe::{Logger, Reporter};
@@ -100,7 +101,7 @@ impl Node {
         let contents = application.contents();
         let catalog = Arc::new(Catalog::new(contents.clone(), options.logger.clone()));
         let builder = TreeBuilder {
-            folder: application.manifest().source.folder(),
+            folders: Folders::of(application.manifest()),
             catalog: &catalog,
             contents: &contents,
         };

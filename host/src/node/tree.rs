@@ -1,6 +1,5 @@
 //! From a manifest's tree to specifications of supervisors and children.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use regrow_otp::Budget;
@@ -11,11 +10,12 @@ use crate::engine::{
     Argument, Catalog, Contents, DirGrant, Grants, GuestLimits, NamePattern, NetPattern, StartGuest,
 };
 use crate::manifest::{self, ChildStart, Diagnostic, Located, SupervisorKind};
+use crate::node::folders::Folders;
 
 /// Where the programs are found that a tree runs.
 pub(super) struct TreeBuilder<'a> {
-    /// Where the manifest's paths begin.
-    pub(super) folder: &'a Path,
+    /// Where granted folders are found.
+    pub(super) folders: Folders,
     /// What processes spawn from.
     pub(super) catalog: &'a Arc<Catalog>,
     /// The programs of this version of the application.
@@ -117,7 +117,7 @@ impl TreeBuilder<'_> {
             catalog: self.catalog.clone(),
             limits: limits(&program.limits, own),
             grants: match narrowed {
-                Some(spec) => Arc::new(program.grants.intersection(&grants(spec, self.folder).0)),
+                Some(spec) => Arc::new(program.grants.intersection(&grants(spec, &self.folders).0)),
                 None => program.grants.clone(),
             },
             budget,
@@ -130,12 +130,11 @@ impl TreeBuilder<'_> {
 }
 
 /// What a manifest grants, and what is wrong about its patterns.
-pub(super) fn grants(spec: &manifest::Grants, folder: &Path) -> (Grants, Vec<Diagnostic>) {
+pub(super) fn grants(spec: &manifest::Grants, folders: &Folders) -> (Grants, Vec<Diagnostic>) {
     let mut errors = Vec::new();
     let dirs = spec.dirs.iter().map(|dir| {
-        let host = folder.join(&dir.host.value);
-        // So that one can be told to be within another.
-        DirGrant { host: host.canonicalize().unwrap_or(host), guest: dir.guest.clone(), write: dir.write }
+        let (host, folder) = folders.open(&dir.host.value);
+        DirGrant { host, guest: dir.guest.clone(), write: dir.write, folder }
     });
     let names = |located: &[Located<String>]| located.iter().map(|name| name.value.clone()).collect();
     let grants = Grants {
@@ -147,7 +146,7 @@ pub(super) fn grants(spec: &manifest::Grants, folder: &Path) -> (Grants, Vec<Dia
         random: spec.random,
         tcp: patterns("tcp", &spec.tcp, NetPattern::parse, &mut errors),
         udp: patterns("udp", &spec.udp, NetPattern::parse, &mut errors),
-        dns: patterns("dns", &spec.dns, NamePattern::parse, &mut errors),
+        dns: patterns("dns", &spec.dns, NamePattern::parse_host, &mut errors),
         spawn: names(&spec.spawn),
         register: patterns("register", &spec.register, NamePattern::parse, &mut errors),
         lookup: patterns("lookup", &spec.lookup, NamePattern::parse, &mut errors),

@@ -19,6 +19,9 @@ const MAX_PENDING: usize = 1024;
 /// How much of a crash's place tells it from others: guests choose it.
 const MAX_PLACE_CHARS: usize = 128;
 
+/// Siblings that are restarted together that a report names.
+const SHOWN_SIBLINGS: usize = 8;
+
 /// Processes of a cycle that a report names.
 const SHOWN_WAITERS: usize = 16;
 
@@ -85,18 +88,17 @@ impl Reporter {
                 };
                 match pid.and_then(|pid| take_pending(state, pid)) {
                     Some(exited) => self.crash(state, &exited, &outcome),
-                    None => self.logger.write(level, path, outcome),
+                    None => self.say(state, level, path, "start errors", outcome),
                 }
             }
             ReportKind::ChildTerminated { child, pid, reason, decision } => {
                 let outcome = format!("{path}/{child}: {}", describe(decision));
                 match take_pending(state, *pid) {
                     Some(exited) => self.crash(state, &exited, &outcome),
-                    None => self.logger.write(
-                        Level::Warning,
-                        path,
-                        format_args!("{child} {pid} ended ({reason}); {}", describe(decision)),
-                    ),
+                    None => {
+                        let text = format!("{child} {pid} ended ({reason}); {}", describe(decision));
+                        self.say(state, Level::Warning, path, "children that ended", text);
+                    }
                 }
             }
             ReportKind::ShutdownError { child, pid, reason } => {
@@ -105,11 +107,10 @@ impl Reporter {
                     Some(exited) if exited.reason != ExitReason::Killed => {
                         self.crash(state, &exited, &outcome);
                     }
-                    _ => self.logger.write(
-                        Level::Warning,
-                        path,
-                        format_args!("{child} {pid} was told to stop and ended otherwise: {reason}"),
-                    ),
+                    _ => {
+                        let text = format!("{child} {pid} was told to stop and ended otherwise: {reason}");
+                        self.say(state, Level::Warning, path, "children that were told to stop", text);
+                    }
                 }
             }
             ReportKind::GaveUp { child, intensity, period } => {
@@ -136,6 +137,13 @@ impl Reporter {
         }
     }
 
+    /// Writes what a supervisor reports, unless it reports that kind all the time: guests choose how often.
+    fn say(&self, state: &mut State, level: Level, path: &str, kind: &str, text: String) {
+        if state.bursts.admit(&format!("{path}: {kind}"), level, &self.logger) {
+            self.logger.write(level, path, text);
+        }
+    }
+
     fn crash(&self, state: &mut State, exited: &Exited, outcome: &str) {
         if let Some(sender) = exited.ended_by {
             // The report of what happened is that of the process where it began.
@@ -145,7 +153,10 @@ impl Reporter {
                 Level::Debug
             };
             let ended = format!("ended by an exit signal of {sender}: {}; {outcome}", exited.reason);
-            self.logger.write(level, title(exited), ended);
+            let kind = format!("{} ended by signals", program(&exited.identity));
+            if level == Level::Debug || state.bursts.admit(&kind, level, &self.logger) {
+                self.logger.write(level, title(exited), ended);
+            }
             return;
         }
         if state.bursts.admit(&kind_of(exited), Level::Error, &self.logger) {
@@ -259,7 +270,11 @@ fn describe(decision: &Decision) -> String {
         Decision::Restart { restarts, with, wait } => {
             let mut text = format!("restarted (restart {restarts})");
             if !with.is_empty() {
-                let _ = write!(text, " together with {}", with.join(", "));
+                let shown =
+                    with.iter().take(SHOWN_SIBLINGS).map(String::as_str).collect::<Vec<_>>().join(", ");
+                let more = with.len().saturating_sub(SHOWN_SIBLINGS);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let _ = write!(text, " together with {shown}{more}");
             }
             if !wait.is_zero() {
                 let _ = write!(text, " in {} ms", wait.as_millis());

@@ -18,6 +18,9 @@ use crate::signal::Signal;
 /// How much is kept of what was denied: the process chose it.
 const MAX_DENIED_BYTES: usize = 256;
 
+/// Refusals of one process that are told in a second.
+const MAX_DENIALS_TOLD: u64 = 32;
+
 /// A running process's own view of the runtime. Clones are the same process.
 #[derive(Clone)]
 pub struct Context {
@@ -90,9 +93,17 @@ impl Context {
         }
     }
 
+    fn nanos(&self) -> u64 {
+        u64::try_from(self.runtime.now().since_start().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Makes known that this process was refused what it has no grant for.
     pub fn denied(&self, grant: &'static str, what: &str) {
         self.process.denied.fetch_add(1, Ordering::Relaxed);
+        // All are counted, and some of them told: a process that asks in vain without end is no news.
+        if !self.process.denied_in_second.take(MAX_DENIALS_TOLD, self.nanos()) {
+            return;
+        }
         let what = what[..what.floor_char_boundary(MAX_DENIED_BYTES)].to_owned();
         let identity = self.process.identity.clone();
         self.emit(crate::event::Event::Denied { pid: self.pid(), identity, grant, what });
@@ -100,7 +111,7 @@ impl Context {
 
     /// Whether this process may log another line in this second; if so, it counts.
     pub fn may_log(&self) -> bool {
-        let now = u64::try_from(self.runtime.now().since_start().as_nanos()).unwrap_or(u64::MAX);
+        let now = self.nanos();
         self.process.log_lines.take(self.process.limits.log_lines_per_second(), now)
             && self.process.account.as_ref().is_none_or(|account| account.may_log(now))
     }

@@ -103,6 +103,7 @@ pub(crate) struct Process {
     pub(crate) sent: AtomicU64,
     /// How often it was refused what it has no grant for.
     pub(crate) denied: AtomicU64,
+    pub(crate) denied_in_second: LogLines,
     pub(crate) timers_running: AtomicU64,
     pub(crate) timer_bytes: AtomicU64,
     /// Held from a change of the state until the signals that follow from it are sent, so that two threads can't
@@ -143,6 +144,7 @@ impl Process {
             log_lines: LogLines::default(),
             sent: AtomicU64::default(),
             denied: AtomicU64::default(),
+            denied_in_second: LogLines::default(),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
             outgoing: Mutex::default(),

@@ -49,6 +49,12 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 /// Whether a whole network is public: its first and last address are, and no special one is between them.
 pub(super) fn is_all_public(net: &IpNet) -> bool {
+    if let IpAddr::V6(address) = net.addr()
+        && matches!(address.segments(), [0x64, 0xff9b, ..] | [0x2002, ..])
+    {
+        // It carries addresses of another kind, any of them perhaps.
+        return false;
+    }
     // Special networks are at most as large as these; a larger one may hold some.
     let least = if net.addr().is_ipv6() { 32 } else { 24 };
     net.prefix_len() >= least && is_public(net.network()) && is_public(net.broadcast())

@@ -7,7 +7,9 @@ mod net;
 mod wasi;
 
 use std::fmt;
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use names::NamePattern;
 pub use net::NetPattern;
@@ -52,7 +54,7 @@ pub struct Grants {
 }
 
 /// A folder that a component sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DirGrant {
     /// The folder on the host.
     pub host: PathBuf,
@@ -60,7 +62,17 @@ pub struct DirGrant {
     pub guest: String,
     /// Whether the guest may change what is in it.
     pub write: bool,
+    /// The folder itself, opened once: whoever may write to a folder around it could put another in its place.
+    pub folder: Option<Arc<File>>,
 }
+
+impl PartialEq for DirGrant {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.host, &self.guest, self.write) == (&other.host, &other.guest, other.write)
+    }
+}
+
+impl Eq for DirGrant {}
 
 impl DirGrant {
     /// Whether `other` is this folder or one in it, with no more access.
@@ -233,7 +245,7 @@ mod tests {
     use super::*;
 
     fn dir(host: &str, write: bool) -> DirGrant {
-        DirGrant { host: host.into(), guest: format!("/{host}"), write }
+        DirGrant { host: host.into(), guest: format!("/{host}"), write, folder: None }
     }
 
     fn everything() -> Grants {

@@ -19,6 +19,18 @@ impl NamePattern {
         Ok(Self(text.to_owned()))
     }
 
+    /// As [`NamePattern::parse`], for names of the network: their beginnings are anybody's, so that only whole names and `*` are
+    /// patterns.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn parse_host(text: &str) -> Result<Self, String> {
+        if text.len() > 1 && text.ends_with('*') {
+            return Err("expected a name of the network, or `*` for every name".to_owned());
+        }
+        Self::parse(text)
+    }
+
     /// Whether the name is one of those.
     pub fn matches(&self, name: &str) -> bool {
         match self.0.strip_suffix('*') {

@@ -348,6 +348,7 @@ mod tests {
         assert_eq!(both("*:443", "8.8.8.0/24:443").as_deref(), Some("8.8.8.0/24:443"));
         assert_eq!(both("*:443", "127.0.0.1:443"), None);
         assert_eq!(both("*:443", "8.0.0.0/5:443"), None, "10.0.0.0/8 is within it");
+        assert_eq!(both("*:443", "[64:ff9b::8000:0/98]:443"), None, "172.16.0.0/12 is within it");
         assert_eq!(both("example.org:443", "93.184.216.34:443"), None);
         assert!(pattern("10.0.0.0/8:*").covers(&pattern("10.0.0.1:5")));
         assert!(!pattern("10.0.0.1:5").covers(&pattern("10.0.0.0/8:*")));

@@ -1,6 +1,7 @@
 //! From grants to the WASI context of one process.
 
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ pub(in crate::engine) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 /// Handles that a component may have while it describes itself.
 const DESCRIBE_HANDLES: u64 = 256;
 
+/// Handles of a process whose budget has none left: for its standard streams and its waits.
+const UNCHARGED_HANDLES: u64 = 32;
+
 /// What clocks show without a grant: enough for timeouts, too little to time others.
 const COARSE: Duration = Duration::from_millis(1);
 
@@ -27,6 +31,8 @@ pub(in crate::engine) struct Wasi {
     pub(in crate::engine) context: WasiCtx,
     pub(in crate::engine) resources: ResourceTable,
     pub(in crate::engine) network: Arc<Network>,
+    /// Whether its budget had handles left for it: otherwise there are neither files nor sockets.
+    pub(in crate::engine) has_handles: bool,
     /// What its handles are charged to.
     handles: Option<(Context, u64)>,
 }
@@ -34,7 +40,6 @@ pub(in crate::engine) struct Wasi {
 impl Wasi {
     /// The context of a process with these grants; without a process, of a component that describes itself.
     pub(in crate::engine) fn new(grants: &Grants, output: &GuestOutput, process: Option<&Context>) -> Self {
-        let network = Arc::new(Network::new(&grants.tcp, &grants.udp));
         let wanted = process.map_or(DESCRIBE_HANDLES, |process| process.limits().handles);
         // What it may have at most is charged at once: it has no more say in what others have.
         let charged = process.filter(|process| match process.charge(Resource::Handles, wanted) {
@@ -44,13 +49,23 @@ impl Wasi {
                 false
             }
         });
-        let none = Grants::default();
-        let reachable = if process.is_none() || charged.is_some() { grants } else { &none };
+        let has_handles = process.is_none() || charged.is_some();
+        let without =
+            Grants { dirs: Vec::new(), tcp: Vec::new(), udp: Vec::new(), dns: Vec::new(), ..grants.clone() };
+        let reachable = if has_handles { grants } else { &without };
+        let network = Arc::new(Network::new(&reachable.tcp, &reachable.udp));
         // A folder that has vanished since the node looked at it is not there for the guest either.
         let context = build(reachable, output, process, &network);
         let mut resources = ResourceTable::new();
-        resources.set_max_capacity(usize::try_from(wanted).unwrap_or(usize::MAX));
-        Self { context, resources, network, handles: charged.map(|process| (process.clone(), wanted)) }
+        let capacity = if has_handles { wanted } else { wanted.min(UNCHARGED_HANDLES) };
+        resources.set_max_capacity(usize::try_from(capacity).unwrap_or(usize::MAX));
+        Self {
+            has_handles,
+            context,
+            resources,
+            network,
+            handles: charged.map(|process| (process.clone(), wanted)),
+        }
     }
 }
 
@@ -77,9 +92,10 @@ fn build(
     }
     for dir in &grants.dirs {
         let perms = if dir.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        if builder.preopened_dir(&dir.host, &dir.guest, perms).is_err()
-            && let Some(process) = process
-        {
+        // There is no way to hand a folder over that is open, but by this name for it.
+        let opened = dir.folder.as_ref().map(|folder| format!("/proc/self/fd/{}", folder.as_raw_fd()));
+        let there = opened.is_some_and(|opened| builder.preopened_dir(opened, &dir.guest, perms).is_ok());
+        if !there && let Some(process) = process {
             process.denied("dirs", &format!("{} is not there any more", dir.guest));
         }
     }
@@ -115,6 +131,10 @@ fn check(network: &Network, address: SocketAddr, purpose: SocketAddrUse, process
         SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if is_unspecified(address) => return true,
         SocketAddrUse::TcpConnect => Protocol::Tcp,
         SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => Protocol::Udp,
+        SocketAddrUse::UdpBind => {
+            process.denied("udp", &format!("binding {address}"));
+            return false;
+        }
         _ => {
             process.denied("tcp", &format!("listening at {address}"));
             return false;

@@ -48,6 +48,10 @@ impl GuestState {
         };
         if let Some(wanted) = &options.grants {
             match handed_on(wanted, &owner.grants) {
+                // They are a part of this process's own, and so of its component's.
+                Ok(handed_on) if Arc::ptr_eq(&start.grants, &owner.grants) => {
+                    start.grants = Arc::new(handed_on)
+                }
                 Ok(handed_on) => start.grants = Arc::new(start.grants.intersection(&handed_on)),
                 Err(error) => {
                     if let wit::Error::Denied(what) = &error {
@@ -87,7 +91,8 @@ impl GuestState {
         if program.component.entry(&entry).is_none() {
             return Ok(Err(wit::Error::BadArgument(format!("{component:?} has no entry {entry:?}"))));
         }
-        let (limits, grants) = if component == *own {
+        // A newer version of the own component may have been granted less.
+        let (limits, grants) = if Arc::ptr_eq(&program, &owner.program) {
             (owner.limits(), owner.grants.clone())
         } else {
             (program.limits, Arc::new(program.grants.intersection(&owner.grants)))
@@ -120,10 +125,10 @@ impl GuestState {
     /// Whether the guest may register a process under that name.
     pub(super) fn may_register(&self, name: &str) -> Outcome<()> {
         let owner = self.owner()?;
-        let why = if owner.catalog.is_reserved(name) {
-            format!("the name {name:?} belongs to a child in the manifest")
-        } else if !owner.grants.may_register(name) {
+        let why = if !owner.grants.may_register(name) {
             format!("register: {name:?} is not among the grants")
+        } else if owner.catalog.is_reserved(name) {
+            format!("the name {name:?} belongs to a child in the manifest")
         } else {
             return Ok(Ok(()));
         };
@@ -148,6 +153,18 @@ impl GuestState {
             return Ok(Err(error));
         }
         Ok(Ok(destination(to)))
+    }
+
+    /// An error about a name, without the pid of who has it if the guest may not look that up.
+    pub(super) fn about_name(&self, name: Option<&str>, error: wit::Error) -> wasmtime::Result<wit::Error> {
+        let may_know =
+            name.map_or(Ok(true), |name| Ok::<_, wasmtime::Error>(self.owner()?.grants.may_look_up(name)))?;
+        Ok(match error {
+            wit::Error::NameTaken(_) if !may_know => {
+                wit::Error::Denied("register: the name belongs to another process".to_owned())
+            }
+            error => error,
+        })
     }
 
     /// Whether the guest may list what there is on the node.
@@ -191,7 +208,7 @@ pub(super) fn grants_len(grants: &Option<process::Grants>) -> usize {
 const GRANT_BYTES: usize = 256;
 
 /// Entries that lists of grants may have together.
-const MAX_GRANTS: usize = 1_000;
+const MAX_GRANTS: usize = 64;
 
 /// The grants that a process hands on, of its `own`; what is wrong about them.
 pub(super) fn handed_on(wanted: &process::Grants, own: &Grants) -> Result<Grants, wit::Error> {
@@ -221,7 +238,7 @@ pub(super) fn handed_on(wanted: &process::Grants, own: &Grants) -> Result<Grants
         random: wanted.random,
         tcp: parsed(&wanted.tcp, NetPattern::parse)?,
         udp: parsed(&wanted.udp, NetPattern::parse)?,
-        dns: parsed(&wanted.dns, NamePattern::parse)?,
+        dns: parsed(&wanted.dns, NamePattern::parse_host)?,
         spawn: wanted.spawn.clone(),
         register: parsed(&wanted.register, NamePattern::parse)?,
         lookup: parsed(&wanted.lookup, NamePattern::parse)?,

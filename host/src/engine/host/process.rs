@@ -50,8 +50,10 @@ impl Host for GuestState {
             Err(error) => return Ok(Err(error)),
         };
         let spawn = SpawnOptions { link: options.link, monitor: options.monitor, ..Default::default() };
-        let spawned = start.spawn(&context, spawn);
-        Ok(spawned.map(|(pid, monitor)| to_spawned(pid, monitor)).map_err(Into::into))
+        match start.spawn(&context, spawn) {
+            Ok((pid, monitor)) => Ok(Ok(to_spawned(pid, monitor))),
+            Err(error) => Ok(Err(self.about_name(options.name.as_deref(), error.into())?)),
+        }
     }
 
     async fn start(
@@ -71,7 +73,11 @@ impl Host for GuestState {
         let outcome = context
             .start(spawn, milliseconds(timeout_ms), |context, options| start.spawn(context, options))
             .await;
-        Ok(outcome.map_err(Into::into).map(|outcome| match outcome {
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return Ok(Err(self.about_name(options.name.as_deref(), error.into())?)),
+        };
+        Ok(Ok(match outcome {
             StartOutcome::Started { pid, monitor } => Started::Started(to_spawned(pid, monitor)),
             StartOutcome::Ignore => Started::Ignore,
             StartOutcome::Failed(reason) => Started::Failed(reason.into()),

@@ -13,7 +13,10 @@ impl Host for GuestState {
         if let Err(error) = self.may_signal(pid)? {
             return Ok(Err(error));
         }
-        Ok(context.register(&name, pid).map_err(Into::into))
+        match context.register(&name, pid) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => Ok(Err(self.about_name(Some(&name), error.into())?)),
+        }
     }
 
     async fn unregister(&mut self, name: String) -> wasmtime::Result<Result<(), wit::Error>> {

@@ -9,11 +9,13 @@ use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::cli::WasiCliView as _;
 use wasmtime_wasi::clocks::WasiClocksView as _;
 use wasmtime_wasi::filesystem::WasiFilesystemView as _;
+use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::cli::environment;
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     self as files, Descriptor, DescriptorFlags, DescriptorType, HostDescriptor as _, OpenFlags, PathFlags,
 };
+use wasmtime_wasi::p2::bindings::io::poll as io_poll;
 use wasmtime_wasi::p2::bindings::random::{insecure, random};
 use wasmtime_wasi::p2::bindings::sockets::network::{
     ErrorCode as SocketErrorCode, IpAddress, IpAddressFamily,
@@ -36,6 +38,7 @@ pub(in crate::engine) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmt
     add_sockets(linker)?;
     add_random(linker)?;
     add_clocks(linker)?;
+    add_poll(linker)?;
     let mut environment = linker.instance("wasi:cli/environment@0.2.12")?;
     environment.func_wrap_async("get-environment", |mut store: Store<'_>, (): ()| {
         Box::new(async move {
@@ -132,6 +135,16 @@ fn add_files(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
             })
         },
     )?;
+    types.func_wrap_async(
+        "[method]descriptor.stat-at",
+        |mut store: Store<'_>, (fd, flags, path): (Resource<Descriptor>, PathFlags, String)| {
+            Box::new(async move {
+                let result = store.data_mut().filesystem().stat_at(fd, flags, path.clone()).await;
+                Ok((store.data_mut().file_result(&path, result)?,))
+            })
+        },
+    )?;
+    file_function!(types, "[method]descriptor.readlink-at", readlink_at);
     file_function!(types, "[method]descriptor.create-directory-at", create_directory_at);
     file_function!(types, "[method]descriptor.remove-directory-at", remove_directory_at);
     file_function!(types, "[method]descriptor.unlink-file-at", unlink_file_at);
@@ -162,11 +175,11 @@ fn add_sockets(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
         |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
             Box::new(async move {
                 let state = store.data_mut();
-                if state.grants().tcp.is_empty() {
+                state.charge_wasi(0).await;
+                if state.grants().tcp.is_empty() || !state.has_handles() {
                     state.denied("tcp", "a socket");
                     return Ok((Err::<Resource<tcp::TcpSocket>, _>(SocketErrorCode::AccessDenied),));
                 }
-                state.charge_wasi(0).await;
                 let socket = tcp_create_socket::Host::create_tcp_socket(&mut state.sockets(), family);
                 Ok((state.socket_result(socket)?,))
             })
@@ -177,7 +190,8 @@ fn add_sockets(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
         |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
             Box::new(async move {
                 let state = store.data_mut();
-                if state.grants().udp.is_empty() {
+                state.charge_wasi(0).await;
+                if state.grants().udp.is_empty() || !state.has_handles() {
                     state.denied("udp", "a socket");
                     return Ok((Err::<Resource<udp::UdpSocket>, _>(SocketErrorCode::AccessDenied),));
                 }
@@ -196,6 +210,9 @@ fn add_sockets(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
                 if !state.may_resolve(&name) {
                     state.denied("dns", &name);
                     return Ok((Err(SocketErrorCode::AccessDenied),));
+                }
+                if !state.may_look_up_now() {
+                    return Ok((Err(SocketErrorCode::TemporaryResolverFailure),));
                 }
                 let stream =
                     ip_name_lookup::Host::resolve_addresses(&mut state.sockets(), network, name.clone());
@@ -273,6 +290,28 @@ impl GuestState {
         let bytes = len.min(MAX_RANDOM_BYTES).saturating_mul(PRICE);
         self.charge_wasi(usize::try_from(bytes).unwrap_or(usize::MAX)).await;
     }
+}
+
+/// Pollables that one call may wait for.
+const MAX_POLLED: usize = 1_024;
+
+/// What each of them is charged with, as bytes that are moved.
+const POLLED_BYTES: usize = 256;
+
+/// A list may name one pollable a million times: each costs the host a look.
+fn add_poll(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    linker.instance("wasi:io/poll@0.2.12")?.func_wrap_async(
+        "poll",
+        |mut store: Store<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
+            Box::new(async move {
+                if pollables.len() > MAX_POLLED {
+                    return Err(wasmtime::format_err!("`poll` waits for {MAX_POLLED} pollables at most"));
+                }
+                store.data_mut().charge_wasi(pollables.len() * POLLED_BYTES).await;
+                Ok((io_poll::Host::poll(store.data_mut().ctx().table, pollables).await?,))
+            })
+        },
+    )
 }
 
 fn add_clocks(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {

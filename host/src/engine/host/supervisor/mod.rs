@@ -221,10 +221,13 @@ impl Host for GuestState {
         };
         let context = self.charge(bytes).await?;
         if self.owner()?.grants.start_children.is_empty() {
+            self.denied("start_children", "a supervisor");
             return Ok(Err(denied("start_children: nothing is among the grants")));
         }
         let spec = good!(self.supervisor_spec(spec)?);
-        let options = SpawnOptions { link: true, ..spec.spawn_options() };
+        // What it starts counts as this process's own children would.
+        let mut options = SpawnOptions { link: true, ..spec.spawn_options() };
+        options.limits.children = context.limits().children;
         let outcome = context.start(options, None, |context, options| spec.spawn(context, options)).await;
         let outcome = good!(outcome.map_err(|error| SupervisorError::from(ManagementError::from(error))));
         Ok(match outcome {
@@ -260,6 +263,7 @@ impl Host for GuestState {
         let grants = &self.owner()?.grants;
         let may = |target: supervisors::Target| grants.may_start_child(&target.component, &target.entry);
         if !template.start.target().is_some_and(may) {
+            self.denied("start_children", "a template");
             return Ok(Err(denied("start_children: what the template starts is not among the grants")));
         }
         let child = good!(supervisors::start_from_template(&context, &supervisor, arguments).await);
