@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
+use crate::process::Effects;
 use crate::scheduler::VirtualTime;
+use crate::sync::Mutex;
 
 /// The share of the CPU of whoever says nothing else.
 pub const DEFAULT_SHARE: u32 = 100;
@@ -160,6 +162,8 @@ pub(crate) struct Account {
     cpu_nanos: AtomicU64,
     /// Whether the process that it begins with has ended: nobody belongs to it any more.
     closed: AtomicBool,
+    /// What the parent of the process that it begins with is to hear, when nobody belongs to it any more.
+    pub(crate) farewell: Mutex<Effects>,
     counts: [Count; Resource::ALL.len()],
     log_lines_per_second: AtomicU64,
     log_lines: LogLines,
@@ -186,6 +190,7 @@ impl Account {
             share: AtomicU32::new(DEFAULT_SHARE),
             cpu_nanos: AtomicU64::default(),
             closed: AtomicBool::new(false),
+            farewell: Mutex::default(),
             counts: Default::default(),
             log_lines_per_second: AtomicU64::new(UNLIMITED),
             log_lines: LogLines::default(),
@@ -217,6 +222,11 @@ impl Account {
     /// Whether it, or one around it, has been closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.chain().any(|account| account.closed.load(Ordering::SeqCst))
+    }
+
+    /// Whether the process that it begins with has ended, and all others.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed.load(Ordering::SeqCst) && self.processes() == 0
     }
 
     /// How many processes belong to it.

@@ -111,6 +111,16 @@ impl Inner {
         let (to_parent, to_others): (Effects, Effects) =
             effects.into_iter().partition(|(to, _)| Some(*to) == process.identity.parent);
         self.send_all(to_others);
-        self.send_all(to_parent);
+        match process.account.as_ref().filter(|_| process.owns_account) {
+            // Its successor is to begin when all that belonged to it have ended: what they held is free then.
+            Some(account) => *account.farewell.lock() = to_parent,
+            None => self.send_all(to_parent),
+        }
+        for account in process.account.iter().flat_map(|account| account.chain()) {
+            if account.is_over() {
+                let farewell = std::mem::take(&mut *account.farewell.lock());
+                self.send_all(farewell);
+            }
+        }
     }
 }

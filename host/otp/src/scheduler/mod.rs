@@ -180,12 +180,7 @@ impl Scheduler {
         };
         let moved = {
             let mut queue = self.queues[other].lock();
-            let mut is_behind = || {
-                queue
-                    .front(&self.time)
-                    .zip(own_front)
-                    .is_some_and(|(other, own)| other.saturating_add(MAX_APART) < own)
-            };
+            let mut is_behind = || queue.front(&self.time).is_behind(&own_front, MAX_APART);
             if length > own + 1 || is_behind() {
                 queue.take(&self.time)
             } else if own_woken == 0 && queue.woken_len() > 0 {

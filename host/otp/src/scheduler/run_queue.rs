@@ -49,6 +49,18 @@ impl Group {
     }
 }
 
+/// Who would be chosen at each level.
+pub(super) struct Front(Vec<(Member, u64)>);
+
+impl Front {
+    /// Whether whoever is in front here has used so much less than whoever is in front there, where they first differ.
+    pub(super) fn is_behind(&self, other: &Self, apart: u64) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        let mut differ = pairs.filter(|((here, _), (there, _))| here != there);
+        differ.next().is_some_and(|((_, here), (_, there))| here.saturating_add(apart) < *there)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct RunQueue {
     root: Group,
@@ -57,6 +69,8 @@ pub(super) struct RunQueue {
     preempted: usize,
     /// Where the last process came from, and from which lane.
     last: Option<(Option<AccountId>, bool)>,
+    /// Which group another worker has taken a process from.
+    taken_from: usize,
 }
 
 /// Counts what a turn of a process has cost, in nanoseconds. `preempted`: it could have gone on.
@@ -194,7 +208,8 @@ impl RunQueue {
         let mut path = Vec::new();
         let mut at = None;
         loop {
-            let member = self.least(at, root)?;
+            let (member, time) = self.least(at, root)?;
+            self.group_at(at)?.time(root).chosen(time);
             match member {
                 Member::Processes => return Some((path, at)),
                 Member::Group(id) => {
@@ -205,28 +220,27 @@ impl RunQueue {
         }
     }
 
-    /// The member of a group that has used least. Those whose time has gone on meanwhile are sorted in anew.
-    fn least(&mut self, at: Option<AccountId>, root: &VirtualTime) -> Option<Member> {
+    fn group_at(&self, at: Option<AccountId>) -> Option<&Group> {
+        match at {
+            None => Some(&self.root),
+            Some(id) => self.groups.get(&id),
+        }
+    }
+
+    /// The member of a group that has used least, and how much. Those whose time has gone on meanwhile are sorted in anew.
+    fn least(&mut self, at: Option<AccountId>, root: &VirtualTime) -> Option<(Member, u64)> {
         loop {
-            let group = match at {
-                None => &self.root,
-                Some(id) => self.groups.get(&id)?,
-            };
+            let group = self.group_at(at)?;
             let Reverse((noted, member)) = *group.members.peek()?;
-            if group.members.len() == 1 {
-                // Nobody to compare with; those that come back later must find it where it is.
-                group.time(root).chosen(self.time_of(at, member, root));
-                return Some(member);
-            }
             let time = self.time_of(at, member, root);
+            // Where there is nobody to compare with, it stays where it is.
+            if time <= noted || group.members.len() == 1 {
+                return Some((member, time));
+            }
             let group = match at {
                 None => &mut self.root,
                 Some(id) => self.groups.get_mut(&id)?,
             };
-            if time <= noted {
-                group.time(root).chosen(time);
-                return Some(member);
-            }
             group.members.pop();
             group.members.push(Reverse((time, member)));
         }
@@ -271,10 +285,17 @@ impl RunQueue {
         }
     }
 
-    /// The virtual time of the member that would be chosen at the root; none if there is nothing to run.
-    pub(super) fn front(&mut self, root: &VirtualTime) -> Option<u64> {
-        let member = self.least(None, root)?;
-        Some(self.time_of(None, member, root))
+    /// Who would be chosen at each level, from the root on, and how much they have used.
+    pub(super) fn front(&mut self, root: &VirtualTime) -> Front {
+        let (mut front, mut at) = (Vec::new(), None);
+        while let Some((member, time)) = self.least(at, root) {
+            front.push((member, time));
+            match member {
+                Member::Processes => break,
+                Member::Group(id) => at = Some(id),
+            }
+        }
+        Front(front)
     }
 
     /// Takes out one of the processes that were preempted.
@@ -291,9 +312,12 @@ impl RunQueue {
         &mut self,
         lane: impl Fn(&mut Group) -> &mut VecDeque<Arc<Process>>,
     ) -> Option<Arc<Process>> {
+        // Each budget in its turn.
+        self.taken_from = (self.taken_from + 1) % (self.groups.len() + 1);
         let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
-        let mut all = std::iter::once((None, &mut self.root)).chain(groups);
-        let (at, process) = all.find_map(|(at, group)| Some((at, lane(group).pop_front()?)))?;
+        let mut all: Vec<_> = std::iter::once((None, &mut self.root)).chain(groups).collect();
+        all.rotate_left(self.taken_from);
+        let (at, process) = all.into_iter().find_map(|(at, group)| Some((at, lane(group).pop_front()?)))?;
         self.removed(at, &process);
         Some(process)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_otp::testing::EventLog;
+use regrow_otp::testing::{EventLog, first_panic};
 use regrow_otp::{
     Budget, Context, Destination, ExitReason, LimitExceeded, LimitKind, Limits, MessageKind, Pid, Resource,
     Runtime, SendError, Simulator, SpawnError, SpawnOptions, WhenFull,
@@ -332,5 +332,44 @@ fn all_that_belong_to_a_budget_end_with_the_process_that_it_begins_with() {
         }
         assert_eq!(runtime.processes(), [beside.unwrap()], "with seed {seed}");
         assert_eq!(runtime.balance().error(), None);
+    }
+}
+
+/// Whoever is restarted finds the room that those before him had.
+#[test]
+fn the_parent_hears_of_an_end_when_nobody_belongs_to_that_budget_any_more() {
+    for seed in 0..SEEDS {
+        let log = EventLog::default();
+        let mut simulator = Simulator::with_workers(seed, 1 + seed as usize % 3, Box::new(log.clone()));
+        let body = move |context: Context| async move {
+            let tenant = |context: &Context| {
+                let options = SpawnOptions { monitor: true, ..budgeted("app/a/b", Budget::default()) };
+                let spawned = context.spawn(options, |context| async move {
+                    for _ in 0..8 {
+                        sleeper(&context, trapping());
+                    }
+                    context.receive(None).await;
+                    ExitReason::Normal
+                });
+                let (pid, monitor) = spawned.unwrap();
+                (pid, monitor.unwrap())
+            };
+            // Room for this one, and for one tenant with its eight.
+            for _ in 0..5 {
+                let (pid, monitor) = tenant(&context);
+                settle(&context).await;
+                assert_eq!(used(context.runtime(), context.pid(), Resource::Processes), 10);
+                context.exit_process(pid, ExitReason::Kill);
+                assert_eq!(down(&context, monitor).await, "DOWN killed");
+                assert_eq!(used(context.runtime(), context.pid(), Resource::Processes), 1);
+            }
+            ExitReason::Normal
+        };
+        let outer = Budget { processes: Some(10), ..Budget::default() };
+        simulator.runtime().spawn(budgeted("app/a", outer), body).unwrap();
+        simulator.run();
+        assert_eq!(first_panic(&log.events()), None, "with seed {seed}");
+        assert_eq!(simulator.runtime().process_count(), 0);
+        assert_eq!(simulator.runtime().balance().error(), None);
     }
 }
