@@ -34,6 +34,9 @@ impl RunArgs {
     }
 }
 
+/// How long the last line may take to be printed.
+const SAYING: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// A signal's number, for the exit code of a process that it killed.
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
@@ -53,6 +56,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let mut terminations = signal(SignalKind::terminate()).map_err(host)?;
     let node = Node::start(application, options)?;
     let mut stopping = false;
+    let (said, hear) = std::sync::mpsc::channel();
     let outcome = loop {
         let signal = tokio::select! {
             outcome = node.wait() => break outcome,
@@ -67,8 +71,16 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         stopping = true;
         // On a thread of its own: a pipe that nobody reads must not keep the next signal from being heard.
         let line = format!("regrow: stopping {name}; once more kills it");
-        std::thread::spawn(move || eprintln!("{line}"));
+        let said = said.clone();
+        std::thread::spawn(move || {
+            eprintln!("{line}");
+            let _ = said.send(());
+        });
     };
+    if stopping {
+        // A tree may have stopped before that is said.
+        let _ = hear.recv_timeout(SAYING);
+    }
     match outcome {
         Outcome::Stopped => Ok(()),
         Outcome::GaveUp => Err(Failure::Application(format!(
