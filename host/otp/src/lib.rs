@@ -65,6 +65,7 @@ pub use pid::{Destination, Pid, Reference, ReplyTo};
 pub use process::{
     CallError, Context, Flag, FlagError, Identity, LastReceived, LinkError, MailboxCounters, Meter,
     ProcessKind, SendError, SignalError, SpawnError, SpawnOptions, StartOutcome, TimerError, Waiting,
+    yield_now,
 };
 pub use random::{RandomSource, SplitMix64};
 pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};

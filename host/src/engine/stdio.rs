@@ -1,13 +1,12 @@
 //! What a guest prints when it has no grant for the terminal: lines for the log, and the last of them for its
 //! crash report.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 
 use bytes::Bytes;
+use regrow_otp::yield_now;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
@@ -135,19 +134,6 @@ impl Pollable for Lines {
             }
         })
     }
-}
-
-/// Lets the others have a turn.
-pub(super) async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|task| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 impl Drop for Lines {

@@ -1,9 +1,7 @@
 //! The work of host calls. Fuel counts only wasm instructions: a guest that does nothing but call the host
 //! would hold its worker for many slices. So host calls are charged too, and yield when a slice is used up.
 
-use regrow_otp::Context;
-
-use crate::engine::stdio::yield_now;
+use regrow_otp::{Context, yield_now};
 
 /// The price of any host call, in reductions.
 const CALL: u64 = 50;

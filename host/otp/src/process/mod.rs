@@ -28,6 +28,7 @@ pub use error::{CallError, FlagError, LinkError, SendError, SignalError, TimerEr
 pub use flag::Flag;
 pub use inbox::MailboxCounters;
 pub(crate) use inbox::{Bounds, Inbox, Patience, PushError};
+pub use receive::yield_now;
 pub use spawn::{SpawnError, SpawnOptions};
 pub use start::StartOutcome;
 pub use state::LastReceived;

@@ -12,6 +12,19 @@ use crate::process::wait::Wait;
 use crate::process::{Context, State, Waiting};
 use crate::received::Received;
 
+/// Gives the other processes a turn: [`Context::yield_now`] for code within a process that has no context at hand.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 impl Context {
     /// Receives the oldest message (`receive X -> X after T`). None after `timeout`; a timeout of zero looks
     /// through what has arrived and does not wait (rule P51).
@@ -88,15 +101,7 @@ impl Context {
 
     /// Gives the other processes a turn.
     pub async fn yield_now(&self) {
-        let mut yielded = false;
-        poll_fn(|task| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            task.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        yield_now().await;
     }
 
     /// Ends this process (`exit/1`). Never returns: the process ends while it waits.

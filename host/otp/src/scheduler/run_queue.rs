@@ -167,11 +167,7 @@ impl RunQueue {
     fn note_spent(&mut self, spent: u64) {
         const MOST: i64 = BURST as i64;
         let Some((at, woken)) = self.last.take() else { return };
-        let group = match at {
-            None => Some(&mut self.root),
-            Some(id) => self.groups.get_mut(&id),
-        };
-        let Some(group) = group else { return };
+        let Some(group) = self.group_at_mut(at) else { return };
         let spent = i64::try_from(spent).unwrap_or(i64::MAX);
         let change = if woken { spent } else { spent.saturating_neg() };
         group.woken_ahead = group.woken_ahead.saturating_add(change).clamp(-MOST, MOST);
@@ -183,10 +179,7 @@ impl RunQueue {
     /// Takes a process out, and leaves its burst as it is.
     pub(super) fn take(&mut self, root: &VirtualTime) -> Option<Arc<Process>> {
         let (path, account) = self.choose(root)?;
-        let group = match account {
-            None => &mut self.root,
-            Some(id) => self.groups.get_mut(&id)?,
-        };
+        let group = self.group_at_mut(account)?;
         let preempted_first = group.woken_ahead >= BURST as i64;
         let lanes = (&mut group.woken, &mut group.preempted);
         let (first, second) = if preempted_first { (lanes.1, lanes.0) } else { lanes };
@@ -227,6 +220,13 @@ impl RunQueue {
         }
     }
 
+    fn group_at_mut(&mut self, at: Option<AccountId>) -> Option<&mut Group> {
+        match at {
+            None => Some(&mut self.root),
+            Some(id) => self.groups.get_mut(&id),
+        }
+    }
+
     /// The member of a group that has used least, and how much. Those whose time has gone on meanwhile are sorted in anew.
     fn least(&mut self, at: Option<AccountId>, root: &VirtualTime) -> Option<(Member, u64)> {
         loop {
@@ -237,10 +237,7 @@ impl RunQueue {
             if time <= noted || group.members.len() == 1 {
                 return Some((member, time));
             }
-            let group = match at {
-                None => &mut self.root,
-                Some(id) => self.groups.get_mut(&id)?,
-            };
+            let group = self.group_at_mut(at)?;
             group.members.pop();
             group.members.push(Reverse((time, member)));
         }
@@ -263,13 +260,7 @@ impl RunQueue {
     fn retire(&mut self, mut path: Vec<AccountId>, mut at: Option<AccountId>) {
         let mut gone = Member::Processes;
         loop {
-            let group = match at {
-                None => &mut self.root,
-                Some(id) => match self.groups.get_mut(&id) {
-                    Some(group) => group,
-                    None => return,
-                },
-            };
+            let Some(group) = self.group_at_mut(at) else { return };
             if group.members.peek().is_some_and(|Reverse((_, member))| *member == gone) {
                 group.members.pop();
             } else {
@@ -312,14 +303,19 @@ impl RunQueue {
         &mut self,
         lane: impl Fn(&mut Group) -> &mut VecDeque<Arc<Process>>,
     ) -> Option<Arc<Process>> {
-        // Each budget in its turn.
-        self.taken_from = (self.taken_from + 1) % (self.groups.len() + 1);
-        let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
-        let mut all: Vec<_> = std::iter::once((None, &mut self.root)).chain(groups).collect();
-        all.rotate_left(self.taken_from);
-        let (at, process) = all.into_iter().find_map(|(at, group)| Some((at, lane(group).pop_front()?)))?;
+        // Each budget in its turn: this time, so many come after all others.
+        let late = (self.taken_from + 1) % (self.groups.len() + 1);
+        self.taken_from = late;
+        let mut pop = |(at, group): (_, &mut _)| Some((at, lane(group).pop_front()?));
+        let found = self.all_groups().skip(late).find_map(&mut pop);
+        let (at, process) = found.or_else(|| self.all_groups().take(late).find_map(&mut pop))?;
         self.removed(at, &process);
         Some(process)
+    }
+
+    fn all_groups(&mut self) -> impl Iterator<Item = (Option<AccountId>, &mut Group)> {
+        let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
+        std::iter::once((None, &mut self.root)).chain(groups)
     }
 
     /// For simulations: takes out the process with that number among all.
@@ -333,9 +329,7 @@ impl RunQueue {
 
     /// Takes out the first process that `is_it`.
     pub(super) fn remove_first(&mut self, mut is_it: impl FnMut(&Process) -> bool) -> Option<Arc<Process>> {
-        let groups = self.groups.iter_mut().map(|(id, group)| (Some(*id), group));
-        let mut all = std::iter::once((None, &mut self.root)).chain(groups);
-        let (at, process) = all.find_map(|(at, group)| {
+        let (at, process) = self.all_groups().find_map(|(at, group)| {
             let lanes = [&mut group.woken, &mut group.preempted];
             lanes.into_iter().find_map(|lane| {
                 let index = lane.iter().position(|process| is_it(process))?;
@@ -349,14 +343,7 @@ impl RunQueue {
     /// A process was taken out of the middle.
     fn removed(&mut self, at: Option<AccountId>, process: &Process) {
         self.taken(process);
-        let group = match at {
-            None => &self.root,
-            Some(id) => match self.groups.get(&id) {
-                Some(group) => group,
-                None => return,
-            },
-        };
-        if group.lanes_are_empty() {
+        if self.group_at(at).is_some_and(Group::lanes_are_empty) {
             let mut path: Vec<_> = process
                 .account
                 .iter()
