@@ -9,9 +9,9 @@ use regrow::engine::Engine;
 use regrow::engine::wasmtime::{self, Config, Instance, Module, Store};
 use regrow::node::Node;
 use regrow::observe::Level;
-use regrow_otp::{Context, Destination, ExitReason, Pid, Resource, SpawnOptions};
+use regrow_otp::{Destination, ExitReason, Pid, Resource, SpawnOptions};
 use regrow_term::{decode, encode};
-use regrow_tests::{bench_node, block_on, guest_folder};
+use regrow_tests::{bench_node, block_on, guest_folder, run_native};
 
 /// How long shares are watched.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -51,26 +51,10 @@ fn node(engine: &Engine, workers: usize, children: &str) -> Node {
     node
 }
 
-/// Runs `body` as a process of the node; what it returns.
-fn as_process<T, F, B>(node: &Node, body: F) -> T
-where
-    T: Send + 'static,
-    F: FnOnce(Context) -> B + Send + 'static,
-    B: Future<Output = T> + Send + 'static,
-{
-    let (done, result) = std::sync::mpsc::channel();
-    let spawned = node.runtime().spawn(SpawnOptions::default(), |context| async move {
-        let _ = done.send(body(context).await);
-        ExitReason::Normal
-    });
-    spawned.unwrap_or_else(|error| panic!("{error}"));
-    result.recv().unwrap_or_else(|error| panic!("{error}"))
-}
-
 /// What the probe has measured, least first.
 fn probe(node: &Node, what: &str, count: u32) -> Vec<f64> {
     let request = Bytes::from(encode(&(what, count)).unwrap_or_default());
-    let answer = as_process(node, move |context| async move {
+    let answer = run_native(node.runtime(), SpawnOptions::default(), move |context| async move {
         context.call(&Destination::from("probe"), request, None).await
     });
     let answer = answer.unwrap_or_else(|error| panic!("{error}"));
@@ -166,7 +150,7 @@ fn kills(engine: &Engine, workers: usize) {
     let node = node(engine, workers, child);
     // Half of them go; the others compute on.
     let spinners: Vec<Pid> = of_entry(&node, "spin").into_iter().map(|(pid, _)| pid).take(8).collect();
-    let mut times: Vec<f64> = as_process(&node, |context| async move {
+    let mut times: Vec<f64> = run_native(node.runtime(), SpawnOptions::default(), |context| async move {
         let mut times = Vec::new();
         for spinner in spinners {
             let start = Instant::now();

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use regrow::engine::Engine;
 use regrow::node::Node;
 use regrow::observe::Level;
-use regrow_otp::{Destination, ExitReason, SpawnOptions};
+use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
-use regrow_tests::{bench_node, guest_folder};
+use regrow_tests::{bench_node, guest_folder, run_native};
 
 /// Each program is run so often; the median is shown.
 const ROUNDS: usize = 5;
@@ -110,25 +110,21 @@ fn median(program: &Program, node: &Node) -> Option<f64> {
 }
 
 fn run(program: &Program, node: &Node) -> Result<f64, ()> {
-    let (done, result) = std::sync::mpsc::channel();
     let request = Bytes::from(encode(&(program.name, program.count)).unwrap_or_default());
-    let spawned = node.runtime().spawn(SpawnOptions::default(), move |context| async move {
+    let answer = run_native(node.runtime(), SpawnOptions::default(), move |context| async move {
         let to = Destination::from("bench");
         // The first call may come before the child has been started.
         while context.runtime().whereis("bench").is_none() {
             context.yield_now().await;
         }
-        let _ = done.send(context.call(&to, request, None).await);
-        ExitReason::Normal
+        context.call(&to, request, None).await
     });
-    spawned.unwrap_or_else(|error| panic!("{error}"));
-    match result.recv() {
-        Ok(Ok(time)) => decode(&time).map_err(|_| ()),
-        Ok(Err(error)) => {
+    match answer {
+        Ok(time) => decode(&time).map_err(|_| ()),
+        Err(error) => {
             eprintln!("{}: {error}", program.name);
             Err(())
         }
-        Err(_) => Err(()),
     }
 }
 

@@ -18,7 +18,7 @@ use regrow_otp::{
     RuntimeConfig, SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 use regrow_term::{Term, encode};
-use regrow_tests::{bench_node, block_on, guest_folder};
+use regrow_tests::{bench_node, block_on, guest_folder, run_native};
 
 /// Crashes that are measured one by one.
 const CRASHES: usize = 300;
@@ -93,14 +93,8 @@ where
     F: FnOnce(Context) -> B + Send + 'static,
     B: Future<Output = T> + Send + 'static,
 {
-    let (done, result) = std::sync::mpsc::channel();
     let options = SpawnOptions { name: Some("driver".to_owned()), ..SpawnOptions::default() };
-    let spawned = runtime.spawn(options, |context| async move {
-        let _ = done.send(body(context).await);
-        ExitReason::Normal
-    });
-    spawned.unwrap_or_else(|error| panic!("{error}"));
-    result.recv().unwrap_or_else(|error| panic!("{error}"))
+    run_native(runtime, options, body)
 }
 
 /// The children, as they say that they have started.

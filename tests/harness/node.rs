@@ -9,7 +9,7 @@ use regrow::manifest::{Manifest, Source};
 use regrow::node::{Application, Node, NodeOptions, Outcome};
 use regrow::observe::{Level, Logger};
 use regrow_otp::{
-    Context, Event, EventSink, ExitReason, Exited, Pid, ReportKind, SpawnOptions, SupervisorReport,
+    Context, Event, EventSink, ExitReason, Exited, Pid, ReportKind, Runtime, SpawnOptions, SupervisorReport,
 };
 
 use crate::guests::Guest;
@@ -83,6 +83,34 @@ pub fn bench_node(engine: &Engine, text: String, workers: usize, level: Level) -
     let mut options = NodeOptions::new(Logger::new(level, false, Box::new(std::io::sink())));
     options.workers = workers;
     Node::start(application, options).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// Runs `body` as a native process; what it returns.
+///
+/// # Panics
+/// If it can't be spawned, or ends before it returns.
+pub fn run_native<T, F, B>(runtime: &Runtime, options: SpawnOptions, body: F) -> T
+where
+    T: Send + 'static,
+    F: FnOnce(Context) -> B + Send + 'static,
+    B: Future<Output = T> + Send + 'static,
+{
+    start_native(runtime, options, body).recv().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn start_native<T, F, B>(runtime: &Runtime, options: SpawnOptions, body: F) -> mpsc::Receiver<T>
+where
+    T: Send + 'static,
+    F: FnOnce(Context) -> B + Send + 'static,
+    B: Future<Output = T> + Send + 'static,
+{
+    let (done, result) = mpsc::channel();
+    let spawned = runtime.spawn(options, |context| async move {
+        let _ = done.send(body(context).await);
+        ExitReason::Normal
+    });
+    spawned.unwrap_or_else(|error| panic!("{error}"));
+    result
 }
 
 impl TestNode {
@@ -287,14 +315,8 @@ impl TestNode {
         F: FnOnce(Context) -> B + Send + 'static,
         B: Future<Output = T> + Send + 'static,
     {
-        let (done, result) = mpsc::channel();
         let options = SpawnOptions { trap_exit: true, ..SpawnOptions::default() };
-        let spawned = self.node.runtime().spawn(options, |context| async move {
-            let _ = done.send(body(context).await);
-            ExitReason::Normal
-        });
-        spawned.unwrap_or_else(|error| panic!("{error}"));
-        Pending { result, log: self.log.clone() }
+        Pending { result: start_native(self.node.runtime(), options, body), log: self.log.clone() }
     }
 }
 
