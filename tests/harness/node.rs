@@ -48,8 +48,17 @@ impl EventSink for Events {
 impl Events {
     /// Waits for the first event, from the beginning, for which `find` gives something.
     fn wait<T>(&self, find: impl Fn(&Event) -> Option<T>) -> Option<T> {
+        self.wait_after(0, find)
+    }
+
+    /// How many there are so far.
+    fn len(&self) -> usize {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// As [`Events::wait`], without the first `seen`.
+    fn wait_after<T>(&self, mut seen: usize, find: impl Fn(&Event) -> Option<T>) -> Option<T> {
         let (events, arrived) = &*self.0;
-        let mut seen = 0;
         let mut known = events.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(found) = known[seen..].iter().find_map(&find) {
@@ -95,10 +104,10 @@ where
     F: FnOnce(Context) -> B + Send + 'static,
     B: Future<Output = T> + Send + 'static,
 {
-    start_native(runtime, options, body).recv().unwrap_or_else(|error| panic!("{error}"))
+    start_native(runtime, options, body).1.recv().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn start_native<T, F, B>(runtime: &Runtime, options: SpawnOptions, body: F) -> mpsc::Receiver<T>
+fn start_native<T, F, B>(runtime: &Runtime, options: SpawnOptions, body: F) -> (Pid, mpsc::Receiver<T>)
 where
     T: Send + 'static,
     F: FnOnce(Context) -> B + Send + 'static,
@@ -109,8 +118,7 @@ where
         let _ = done.send(body(context).await);
         ExitReason::Normal
     });
-    spawned.unwrap_or_else(|error| panic!("{error}"));
-    result
+    (spawned.unwrap_or_else(|error| panic!("{error}")), result)
 }
 
 impl TestNode {
@@ -316,20 +324,33 @@ impl TestNode {
         B: Future<Output = T> + Send + 'static,
     {
         let options = SpawnOptions { trap_exit: true, ..SpawnOptions::default() };
-        Pending { result: start_native(self.node.runtime(), options, body), log: self.log.clone() }
+        let (events, known) = (self.events.clone(), self.events.len());
+        let (pid, result) = start_native(self.node.runtime(), options, body);
+        Pending { pid, result, events, known, log: self.log.clone() }
     }
 }
 
 /// What a native process will return.
 pub struct Pending<T> {
+    pid: Pid,
     result: mpsc::Receiver<T>,
+    events: Events,
+    /// How many events there were before it.
+    known: usize,
     log: SharedLog,
 }
 
 impl<T> Pending<T> {
-    /// Waits for it.
+    /// Waits for it, and until the process that returns it is no more.
     pub fn wait(self) -> T {
         let result = self.result.recv_timeout(HANG);
-        result.unwrap_or_else(|_| panic!("no result; the log:\n{}", self.log.text()))
+        let ended = self.events.wait_after(self.known, |event| match event {
+            Event::Exited(ended) if ended.pid == self.pid => Some(()),
+            _ => None,
+        });
+        match (result, ended) {
+            (Ok(result), Some(())) => result,
+            _ => panic!("no result; the log:\n{}", self.log.text()),
+        }
     }
 }
