@@ -111,6 +111,8 @@ pub fn host_calls(bytes: &[u8]) {
         guests.iter().for_each(|info| runtime.exit(info.pid, ExitReason::Kill));
         node.run(|_| async {});
     }
+    // The supervisors have answered: what those guests had sent them is not on its way any more.
+    let _or_it_has_ended = block_on(node.node().steering().tree());
     assert_eq!(wrong_accounts(&runtime), None);
     assert_eq!(wrong_budgets(&runtime), None);
     assert!(!node.log().contains("panic in the host"), "{}", node.log());

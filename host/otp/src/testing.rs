@@ -44,16 +44,16 @@ pub fn wrong_accounts(runtime: &Runtime) -> Option<String> {
     runtime.inner.table.all().into_iter().find_map(|process| {
         runtime.inner.settle(&process);
         let charged = process.inbox.lock().charged();
-        let (signals, there) = {
+        let (signals, there, all) = {
             let state = process.state.lock();
             let messages = state.mailbox.iter().filter_map(|received| match received {
                 Received::Message(message) => Some(message.payload.len() as u64),
                 _ => None,
             });
             let there = messages.fold((0, 0), |(count, bytes), len| (count + 1, bytes + len));
-            (state.mailbox.signals().count() + state.mailbox.signals().foreign, there)
+            let signals = state.mailbox.signals().count() + state.mailbox.signals().foreign;
+            (signals, there, state.mailbox.len() as u64)
         };
-        let all = process.state.lock().mailbox.len() as u64;
         let wrong = charged != there || signals + there.0 != all;
         wrong.then(|| format!("{}: charged {charged:?}, there {there:?} and {signals} of {all}", process.pid))
     })
