@@ -278,6 +278,15 @@ impl TestNode {
         found.unwrap_or_else(|| panic!("there is no such report; the log:\n{}", self.log()));
     }
 
+    /// Waits until somebody has been refused `what`.
+    pub fn await_denial(&self, what: &str) {
+        let found = self.events.wait(|event| match event {
+            Event::Denied { what: refused, .. } if refused == what => Some(()),
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("{what:?} was refused to nobody; the log:\n{}", self.log()));
+    }
+
     /// Waits for the end of a process that `is_it`.
     pub fn await_ended(&self, is_it: impl Fn(&Ended) -> bool) -> Ended {
         let ended = self.events.wait(|event| match event {

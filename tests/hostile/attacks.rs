@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use regrow_otp::{Event, ExitReason, LimitKind, Resource};
 use regrow_tests::{Guest, block_on, engine};
+use rustix::process::{Resource as RlimitOf, Rlimit, getrlimit, setrlimit};
 
 use crate::arena::{Attack, alone, resident_bytes};
 
@@ -120,6 +121,46 @@ fn open_files_end_at_the_limit() {
     bomb.is_limited(LimitKind::Handles);
 }
 
+/// A process takes what it may have at most: in a budget that has less there are no files.
+#[test]
+fn open_files_end_at_the_budget_of_the_subtree() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("readable.txt"), "readable").unwrap();
+    let grant = format!("dirs = [{{ host = {:?}, guest = \"/data\" }}]", folder.path());
+    let bomb = Attack::by("handle-bomb").grants(&grant);
+    let bomb = bomb.child("limits = { handles = 40 }\nbudget = { handles = 39 }");
+    runs_into_its_budget(&bomb, Resource::Handles);
+}
+
+/// The last descriptors are the host's: guests that may have more than there are do not take them.
+#[test]
+fn open_files_end_before_the_host_has_no_descriptors() {
+    const FOR_GUESTS: u64 = 100;
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("readable.txt"), "readable").unwrap();
+    let grant = format!("dirs = [{{ host = {:?}, guest = \"/data\" }}]", folder.path());
+    let arena = Attack::by("handle-bomb").grants(&grant).child("limits = { handles = 10_000 }").start();
+    let before = getrlimit(RlimitOf::Nofile);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    setrlimit(RlimitOf::Nofile, Rlimit { current: Some(open + 64 + FOR_GUESTS), ..before }).unwrap();
+    let attacker = arena.node.await_name("attacker");
+    arena.node.await_denial("the host has no descriptors left");
+    arena.victim_answers();
+    let own: Vec<_> = (0..32).map(|_| std::fs::File::open(folder.path().join("readable.txt"))).collect();
+    setrlimit(RlimitOf::Nofile, before).unwrap();
+    assert!(own.iter().all(Result::is_ok), "{own:?}");
+    arena.end_siege(attacker);
+}
+
+#[test]
+fn datagrams_without_end_hold_nobody_up() {
+    let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let grant = format!("udp = [\"{}\"]", receiver.local_addr().unwrap());
+    let flood = Attack::by("datagram-flood").grants(&grant);
+    flood.child(&format!("args = {:?}", receiver.local_addr().unwrap().to_string())).goes_on();
+}
+
 #[test]
 fn children_that_end_without_end_hold_nobody_up() {
     Attack::by("exit-storm").goes_on();
@@ -199,6 +240,7 @@ fn every_attack_has_a_test() {
         "timer-bomb",
         "timer-bomb-child",
         "handle-bomb",
+        "datagram-flood",
         "log-flood",
         "exit-storm",
         "exit-storm-child",

@@ -113,7 +113,16 @@ fn a_guest_manages_the_supervisors_that_it_has_a_grant_for_and_no_others() {
 const OTHERS: &[&str] = &["supervisor-manages", "prints", "files", "environment", "crashes", "wait-cycle"];
 
 /// Those of `grants.rs`.
-const GRANTS: &[&str] = &["nothing-granted", "no-randomness", "hands-on", "narrowed", "network", "escapes"];
+const GRANTS: &[&str] = &[
+    "nothing-granted",
+    "no-randomness",
+    "hands-on",
+    "narrowed",
+    "network",
+    "lookups",
+    "taken-name",
+    "escapes",
+];
 
 #[test]
 fn prints_go_to_the_log() {

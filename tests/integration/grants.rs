@@ -127,6 +127,17 @@ fn connections_go_where_they_are_granted_and_names_can_not_be_rebound() {
 }
 
 #[test]
+fn only_so_many_names_are_looked_up_in_a_second() {
+    passes("lookups", "", "grants.dns = [\"localhost\"]\n");
+}
+
+#[test]
+fn a_name_that_is_taken_does_not_tell_whose_it_is() {
+    passes("taken-name", "args = false", "grants.register = [\"taken\"]\ngrants.lookup = []\n");
+    passes("taken-name", "args = true", "grants.register = [\"taken\"]\ngrants.lookup = [\"taken\"]\n");
+}
+
+#[test]
 fn no_way_leads_out_of_a_folder() {
     use std::os::unix::fs::symlink;
     let outside = folder();

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Color, Failure, ManifestArgs, load, stderr_logger};
 use crate::control::default_path;
+use crate::engine::raise_descriptor_limit;
 use crate::node::{Node, NodeOptions, Outcome};
 use crate::observe::Level;
 
@@ -42,6 +43,7 @@ const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
+    raise_descriptor_limit();
     let application = load(&args.manifest).await?;
     let name = application.name().to_owned();
     let mut options = NodeOptions::new(stderr_logger(args.level, args.manifest.color));

@@ -6,6 +6,7 @@ mod cache;
 mod catalog;
 mod component;
 mod config;
+mod descriptors;
 mod grants;
 mod host;
 mod instance;
@@ -17,6 +18,8 @@ mod work;
 
 pub use catalog::{Catalog, Contents, Program};
 pub use component::{Component, Digest, Entry, LoadError};
+pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
+
 pub use config::{Engine, EngineError, MAX_INSTANCES};
 pub use state::GuestState;
 

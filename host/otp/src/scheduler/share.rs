@@ -8,6 +8,9 @@ use crate::budget::{Account, DEFAULT_SHARE};
 /// has not saved up an hour.
 const MAX_LAG: u64 = 1_000_000;
 
+/// Where a virtual time ends: with the least share after three years of a processor's time.
+const MAX_TIME: u64 = 1 << 63;
+
 /// The virtual time of a subtree: what it has used of the CPU, in nanoseconds, divided by its share. Whoever has used least
 /// has the next turn. All workers add to the same times, so that shares are of the whole machine.
 #[derive(Default)]
@@ -58,7 +61,10 @@ impl VirtualTime {
         let mut next = account;
         while let Some(account) = next {
             let weighted = cost.saturating_mul(DEFAULT_SHARE.into()) / u64::from(account.share().max(1));
-            account.time.own.fetch_add(weighted, Ordering::Relaxed);
+            // Whoever has come so far comes last from then on, rather than first as if it had used nothing.
+            if account.time.own() < MAX_TIME {
+                account.time.own.fetch_add(weighted, Ordering::Relaxed);
+            }
             account.used_cpu(cost);
             next = account.parent();
         }

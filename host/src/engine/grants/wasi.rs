@@ -10,6 +10,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
+use crate::engine::descriptors;
 use crate::engine::grants::Grants;
 use crate::engine::grants::net::{Network, Protocol};
 use crate::engine::stdio::GuestOutput;
@@ -48,6 +49,15 @@ impl Wasi {
                 process.denied("handles", &limit.to_string());
                 false
             }
+        });
+        // Each folder is a descriptor.
+        let charged = charged.filter(|process| {
+            let are_left = grants.dirs.is_empty() || descriptors::are_left();
+            if !are_left {
+                process.denied("handles", "the host has no descriptors left");
+                process.release(Resource::Handles, wanted);
+            }
+            are_left
         });
         let has_handles = process.is_none() || charged.is_some();
         let without =

@@ -224,6 +224,28 @@ pub fn network((granted, other, port): (String, String, u16)) -> Result<(), Exit
     Ok(())
 }
 
+/// Each name that is looked up takes a thread of the host's: there are only so many in a second.
+pub fn lookups(_: ()) {
+    const PER_SECOND: u64 = 10;
+    let start = Instant::now();
+    let found = (0..100).filter(|_| ("localhost", 80).to_socket_addrs().is_ok()).count();
+    let seconds = start.elapsed().as_secs() + 2;
+    assert!((1..=PER_SECOND * seconds).contains(&(found as u64)), "{found} in {seconds} s");
+}
+
+/// Who may register a name but not look it up does not learn whose it is.
+pub fn taken_name(may_look_up: bool) -> Result<(), ExitReason> {
+    let owner = process::spawn("helper-sleep", &(), &SpawnOptions::default().named("taken"))?.pid;
+    let refused = registry::register("taken", process::self_pid());
+    if may_look_up {
+        assert_eq!(refused, Err(Error::NameTaken(owner)));
+    } else {
+        assert!(is_denied(refused));
+    }
+    process::exit_process(owner, ExitReason::Kill)?;
+    Ok(())
+}
+
 /// Links that lead out, devices and pipes are not opened, however they are asked for.
 pub fn escapes(_: ()) {
     let ways = [

@@ -92,6 +92,10 @@ regrow_sdk::component! {
     "narrowed" => process grants::narrowed,
     /// Addresses and names of the network.
     "network" => process grants::network,
+    /// Names that are looked up, faster than one may.
+    "lookups" => process grants::lookups,
+    /// A name that belongs to somebody else.
+    "taken-name" => process grants::taken_name,
     /// Ways out of a folder.
     "escapes" => process grants::escapes,
     /// Crashes in a function with a name.

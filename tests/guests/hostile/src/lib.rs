@@ -53,6 +53,8 @@ regrow_sdk::component! {
     "timer-bomb-child" => process memory::timer_bomb_child,
     /// Open files without end.
     "handle-bomb" => process memory::handle_bomb,
+    /// Datagrams without end.
+    "datagram-flood" => process memory::datagram_flood,
     /// Lines of the log without end.
     "log-flood" => process memory::log_flood,
     /// Children that end at once, without end.

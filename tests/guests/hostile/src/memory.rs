@@ -58,6 +58,17 @@ pub fn handle_bomb(_: ()) {
     }
 }
 
+/// Sends datagrams, and listens for answers that never come.
+pub fn datagram_flood(receiver: String) {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    socket.set_nonblocking(true).expect("a socket that does not wait");
+    let mut answer = [0; 1_500];
+    loop {
+        black_box(socket.send_to(&[7; 1_000], &receiver).is_err());
+        black_box(socket.recv_from(&mut answer).is_err());
+    }
+}
+
 /// Logs without end: long lines, and what moves a terminal's cursor.
 pub fn log_flood(_: ()) {
     let line = format!("\u{1b}[2J\u{1b}]0;gotcha\u{7}\r\n\u{202e}{}", "x".repeat(8 << 10));
