@@ -7,7 +7,7 @@ use std::path::Path;
 use regrow::control::{Reply, Request};
 use regrow::manifest::{Manifest, ManifestError, Source};
 use regrow_otp::testing::{wrong_accounts, wrong_budgets};
-use regrow_otp::{ExitReason, Status};
+use regrow_otp::{ExitReason, Resource, Status};
 use regrow_scenario::supervision::generate;
 use regrow_term::{Term, decode, encode};
 
@@ -115,6 +115,17 @@ pub fn host_calls(bytes: &[u8]) {
     let _or_it_has_ended = block_on(node.node().steering().tree());
     assert_eq!(wrong_accounts(&runtime), None);
     assert_eq!(wrong_budgets(&runtime), None);
+    // The supervisor that the budget begins with is what is left of it.
+    let left = runtime.whereis("siege").map(|siege| runtime.budgets(siege));
+    for of in left.iter().flatten().flat_map(|budget| &budget.resources) {
+        let expected = match of.resource {
+            Resource::Processes => 1,
+            // Those of the dead run on (P61); what was computed was computed.
+            Resource::Timers | Resource::Reductions => continue,
+            _ => 0,
+        };
+        assert_eq!(of.used, expected, "{:?}", of.resource);
+    }
     assert!(!node.log().contains("panic in the host"), "{}", node.log());
 }
 
@@ -134,11 +145,15 @@ fn play(file: &Path) -> TestNode {
         name = "pool"
         strategy = "dynamic"
         [[supervisor.children]]
+        id = "siege"
+        budget = {{ processes = 100, reductions = 50_000_000 }}
+        [supervisor.children.supervisor]
+        name = "siege"
+        [[supervisor.children.supervisor.children]]
         id = "fuzzed"
         component = "raw"
         entry = "attack"
         restart = "temporary"
-        budget = {{ processes = 100, reductions = 50_000_000 }}
         "#
     );
     let manifest = Manifest::parse(Source { path: "fuzz.toml".into(), text });

@@ -65,6 +65,13 @@ fn children_that_leave_timers_behind_do_not_fill_the_host() {
     assert!(grown < 400 << 20, "the host has grown by {} MiB", grown >> 20);
 }
 
+/// What a supervisor keeps for a guest counts as the guest's memory.
+#[test]
+fn specifications_with_large_arguments_end_at_the_memory_of_who_makes_them() {
+    let hoard = Attack::by("spec-hoard").grants("start_children = [\"hostile\"]");
+    hoard.ends(|ended| ended.reason == ExitReason::Normal);
+}
+
 /// The attacker's subtree has a budget, and runs into it.
 fn runs_into_its_budget(attack: &Attack, resource: Resource) {
     attack.repeatedly(|arena| {
@@ -241,6 +248,8 @@ fn every_attack_has_a_test() {
         "timer-bomb-child",
         "handle-bomb",
         "datagram-flood",
+        "spec-hoard",
+        "spec-hoard-child",
         "log-flood",
         "exit-storm",
         "exit-storm-child",

@@ -19,7 +19,7 @@ use regrow_otp::{
 use regrow_tests::{Guest, block_on};
 
 /// Attackers of the hostile guest, all at once.
-const ATTACKERS: [&str; 14] = [
+const ATTACKERS: [&str; 20] = [
     "endless-loop",
     "endless-calls",
     "endless-wasi",
@@ -31,11 +31,20 @@ const ATTACKERS: [&str; 14] = [
     "timer-storm",
     "restart-storm",
     "used-twice",
+    "invented-references",
+    "info-storm",
+    "reference-storm",
+    "monitor-storm",
+    "timer-bomb",
+    "long-names",
     "log-flood",
     // Last: they leave no room for others in the budget of all.
     "memory-drip",
     "spawn-bomb",
 ];
+
+/// What the program may grow by, in MiB, after its first seconds: allocators keep what they have had once.
+const MAX_GROWTH_MIB: u64 = 192;
 
 /// What happens, counted.
 #[derive(Clone, Default)]
@@ -261,7 +270,7 @@ fn main() -> ExitCode {
 }
 
 fn sheet(runtime: &Runtime, counts: &Counts, at_start: u64, stopped: bool) -> ExitCode {
-    let (balance, counted) = (runtime.balance(), &counts.0);
+    let (balance, counted, at_end) = (runtime.balance(), &counts.0, resident_mib());
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     print!("{balance}");
     for (what, count) in [
@@ -273,7 +282,7 @@ fn sheet(runtime: &Runtime, counts: &Counts, at_start: u64, stopped: bool) -> Ex
         ("  wrong or late answers", load(&counted.wrong_answers)),
         ("refusals for want of a grant", load(&counted.denied)),
         ("MiB after 20 s", at_start),
-        ("MiB at the end", resident_mib()),
+        ("MiB at the end", at_end),
     ] {
         println!("{what:<36} {count:>14}");
     }
@@ -284,6 +293,8 @@ fn sheet(runtime: &Runtime, counts: &Counts, at_start: u64, stopped: bool) -> Ex
         (load(&counted.wrong_answers) > 0).then(|| "a victim answered wrongly, or not in time".to_owned()),
         (load(&counted.answers) == 0).then(|| "no victim ever answered".to_owned()),
         (balance.live + balance.waiting > 0).then(|| "something is left".to_owned()),
+        (at_start > 0 && at_end > at_start + MAX_GROWTH_MIB)
+            .then(|| format!("the program has grown by {} MiB", at_end - at_start)),
         (!runtime.registered().is_empty()).then(|| "a name is left".to_owned()),
     ];
     println!("timers left by the dead              {timers:>14}");

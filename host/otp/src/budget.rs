@@ -209,6 +209,10 @@ impl Account {
         self.log_lines_per_second.store(lines, Ordering::Relaxed);
     }
 
+    pub(crate) fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+
     /// Its processes have used so much CPU time.
     pub(crate) fn used_cpu(&self, nanos: u64) {
         self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
@@ -274,7 +278,7 @@ impl Account {
     /// As [`Account::charge`], until the charge is dropped.
     pub(crate) fn hold(self: &Arc<Self>, resource: Resource, amount: u64) -> Result<Charge, LimitExceeded> {
         self.charge(resource, amount)?;
-        Ok(Charge { account: self.clone(), resource, amount })
+        Ok(Charge { account: Some(self.clone()), resource, amount })
     }
 
     /// Charges what has been used already, whether or not it was allowed; the first account that it is too much for.
@@ -323,17 +327,35 @@ impl Account {
     }
 }
 
-/// What is charged to an account until this is dropped.
+/// What is charged to the budgets around a process until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Charge {
-    account: Arc<Account>,
+pub struct Charge {
+    /// None if there are no budgets around it.
+    account: Option<Arc<Account>>,
     resource: Resource,
     amount: u64,
 }
 
+impl Charge {
+    /// No charge, for a process without a budget around it.
+    pub(crate) fn nothing(resource: Resource) -> Self {
+        Self { account: None, resource, amount: 0 }
+    }
+
+    /// Charges the same budgets again, whether or not they allow so much.
+    pub fn again(&self, amount: u64) -> Self {
+        if let Some(account) = &self.account {
+            let _it_is_counted = account.charge_used(self.resource, amount);
+        }
+        Self { account: self.account.clone(), resource: self.resource, amount }
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.account.release(self.resource, self.amount);
+        if let Some(account) = &self.account {
+            account.release(self.resource, self.amount);
+        }
     }
 }
 

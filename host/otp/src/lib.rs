@@ -54,12 +54,12 @@ mod worker;
 
 pub use alias::{AliasMode, MonitorAlias};
 pub use balance::Balance;
-pub use budget::{Budget, BudgetUse, DEFAULT_SHARE, MAX_SHARE, Resource, ResourceUse};
+pub use budget::{Budget, BudgetUse, Charge, DEFAULT_SHARE, MAX_SHARE, Resource, ResourceUse};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};
 pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, WasmTrap};
 pub use info::{InfoItem, InfoTooLarge, MAX_INFO_ENTRIES, ProcessInfo};
-pub use limits::{Limits, WhenFull};
+pub use limits::{Limits, WhenFull, tightened};
 pub use monitor::MonitorOptions;
 pub use pid::{Destination, Pid, Reference, ReplyTo};
 pub use process::{

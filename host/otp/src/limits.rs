@@ -31,6 +31,32 @@ pub struct Limits {
     pub log_lines_per_second: u64,
 }
 
+/// A limit, and no more than `own` if that is tighter than what it was tightened from.
+pub fn tightened(limit: u64, own: u64, from: u64) -> u64 {
+    if own < from { limit.min(own) } else { limit }
+}
+
+impl Limits {
+    /// These, tightened wherever `own` are tighter than what they were tightened `from`: who hands on has no more to hand
+    /// on than he has.
+    pub fn tightened_as(&self, own: &Self, from: &Self) -> Self {
+        let of = |limit: fn(&Self) -> u64| tightened(limit(self), limit(own), limit(from));
+        Self {
+            mailbox_messages: of(|limits| limits.mailbox_messages),
+            mailbox_bytes: of(|limits| limits.mailbox_bytes),
+            when_full: self.when_full,
+            message_bytes: of(|limits| limits.message_bytes),
+            links: of(|limits| limits.links),
+            monitors: of(|limits| limits.monitors),
+            timers: of(|limits| limits.timers),
+            children: of(|limits| limits.children),
+            reductions: of(|limits| limits.reductions),
+            handles: of(|limits| limits.handles),
+            log_lines_per_second: of(|limits| limits.log_lines_per_second),
+        }
+    }
+}
+
 /// What a mailbox without room does with one more message: its owner's choice. Signals (exits, downs, replies, timers)
 /// are not affected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -76,7 +102,7 @@ impl Default for Limits {
             mailbox_messages: 100_000,
             mailbox_bytes: 64 << 20,
             when_full: WhenFull::Reject,
-            message_bytes: 16 << 20,
+            message_bytes: 4 << 20,
             links: 100_000,
             monitors: 100_000,
             timers: 10_000,

@@ -237,5 +237,5 @@ async fn load(args: &ManifestArgs) -> Result<Application, Failure> {
 
 /// The log on standard error.
 fn stderr_logger(level: Level, color: Color) -> Logger {
-    Logger::new(level, color.on_stderr(), Box::new(std::io::stderr()))
+    Logger::queued(level, color.on_stderr(), Box::new(std::io::stderr()))
 }

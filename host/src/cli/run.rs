@@ -35,7 +35,7 @@ impl RunArgs {
     }
 }
 
-/// How long the last line may take to be printed.
+/// How long the last lines may take to be printed.
 const SAYING: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A signal's number, for the exit code of a process that it killed.
@@ -46,7 +46,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     raise_descriptor_limit();
     let application = load(&args.manifest).await?;
     let name = application.name().to_owned();
-    let mut options = NodeOptions::new(stderr_logger(args.level, args.manifest.color));
+    let logger = stderr_logger(args.level, args.manifest.color);
+    let mut options = NodeOptions::new(logger.clone());
     options.workers = args.workers.map_or(options.workers, usize::from);
     options.socket = match (args.no_control, args.socket) {
         (true, _) => None,
@@ -79,6 +80,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
             let _ = said.send(());
         });
     };
+    // What comes last is printed last.
+    logger.wait_until_written(SAYING);
     if stopping {
         // A tree may have stopped before that is said.
         let _ = hear.recv_timeout(SAYING);

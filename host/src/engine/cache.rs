@@ -27,9 +27,21 @@ fn open_at(folder: &Path) -> Option<Cache> {
     if !metadata.is_dir() || metadata.uid() != own || metadata.mode() & 0o022 != 0 {
         return None;
     }
+    if !fs::canonicalize(folder).ok()?.ancestors().skip(1).all(|above| keeps_its_entries(above, own)) {
+        return None;
+    }
     let mut config = CacheConfig::new();
     config.with_directory(folder);
     Cache::new(config).ok()
+}
+
+/// Whether nobody but `own` and the superuser can put another entry of that name into a folder.
+fn keeps_its_entries(folder: &Path, own: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    fs::metadata(folder).is_ok_and(|metadata| {
+        let nobody_else_writes = metadata.mode() & 0o022 == 0 || metadata.mode() & STICKY != 0;
+        nobody_else_writes && [0, own].contains(&metadata.uid())
+    })
 }
 
 #[cfg(test)]
@@ -52,5 +64,10 @@ mod tests {
         std::os::unix::fs::symlink(&folder, &link).unwrap();
         assert!(open_at(&link).is_none(), "nor is a link to one");
         assert!(open_at(Path::new("/proc/regrow")).is_none());
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(open_at(&folder).is_none(), "whoever can write above can put another folder there");
+        fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(open_at(&folder).is_some(), "but not where entries are their owners'");
     }
 }

@@ -1,11 +1,12 @@
 //! The programs of an application: what its processes can run.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::engine::component::Component;
 use crate::engine::grants::Grants;
 use crate::engine::instance::GuestLimits;
+use crate::engine::state::Lookups;
 use crate::observe::Logger;
 
 /// A component as an application uses it: with its grants and limits.
@@ -23,7 +24,15 @@ pub struct Program {
 pub struct Catalog {
     contents: RwLock<Contents>,
     logger: Logger,
+    /// Names that were looked up, by outermost budgets: who belongs to none shares one, too.
+    lookups: Mutex<HashMap<Option<Arc<str>>, Lookups>>,
 }
+
+/// Names that all processes of an outermost budget may look up in a second.
+const LOOKUPS_PER_SECOND: u32 = 20;
+
+/// Budgets whose look-ups are counted apart; more than manifests have.
+const MAX_COUNTED: usize = 10_000;
 
 /// What is in a catalog.
 #[derive(Clone)]
@@ -50,12 +59,21 @@ impl Contents {
 impl Catalog {
     /// A catalog whose processes log to `logger`.
     pub fn new(contents: Contents, logger: Logger) -> Self {
-        Self { contents: RwLock::new(contents), logger }
+        Self { contents: RwLock::new(contents), logger, lookups: Mutex::default() }
     }
 
     /// Where its processes log.
     pub(super) fn logger(&self) -> &Logger {
         &self.logger
+    }
+
+    /// Whether a process of that budget may look up another name in that second.
+    pub(super) fn may_look_up(&self, budget: Option<Arc<str>>, second: u64) -> bool {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        if lookups.len() >= MAX_COUNTED {
+            lookups.clear();
+        }
+        lookups.entry(budget).or_default().take(second, LOOKUPS_PER_SECOND)
     }
 
     /// Reductions that a process uses in a turn.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use regrow_otp::supervisor::{StartChild, Started, Target, joined_arguments};
 use regrow_otp::{
     Budget, Context, ExitReason, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions,
+    tightened,
 };
 use regrow_term::{Term, decode, encode};
 use wasmtime::Store;
@@ -18,6 +19,7 @@ use crate::engine::bindings::{EntryCall, StartArgument};
 use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::Grants;
 use crate::engine::host::convert;
+use crate::engine::kept::KeptSpec;
 use crate::engine::state::{GuestState, Owner};
 use crate::engine::trap::{backtrace, exit_reason};
 use crate::observe::GuestLog;
@@ -40,6 +42,16 @@ impl Default for GuestLimits {
     }
 }
 
+impl GuestLimits {
+    /// These, and no more than `own` where those are tighter than what their component may.
+    pub(super) fn tightened_as(&self, own: &Self, of_component: &Self) -> Self {
+        Self {
+            memory_bytes: tightened(self.memory_bytes, own.memory_bytes, of_component.memory_bytes),
+            process: self.process.tightened_as(&own.process, &of_component.process),
+        }
+    }
+}
+
 /// What a process is started with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
@@ -50,11 +62,11 @@ pub enum Argument {
 }
 
 impl Argument {
-    fn encoded(&self) -> Vec<u8> {
+    fn into_encoded(self) -> Vec<u8> {
         match self {
             // Only what can't be allocated can't be encoded.
-            Self::Term(term) => encode(term).unwrap_or_default(),
-            Self::Encoded(bytes) => bytes.to_vec(),
+            Self::Term(term) => encode(&term).unwrap_or_default(),
+            Self::Encoded(bytes) => Vec::from(bytes),
         }
     }
 
@@ -86,6 +98,8 @@ pub struct StartGuest {
     pub grants: Arc<Grants>,
     /// What it and all that descend from it may use together, and the path that names that budget.
     pub budget: Option<(Arc<str>, Budget)>,
+    /// What it is counted as while a supervisor keeps it, if a guest has made it.
+    pub kept: Option<Arc<KeptSpec>>,
 }
 
 impl StartGuest {
@@ -126,8 +140,10 @@ impl StartChild for StartGuest {
     }
 
     fn with_arguments(&self, before: &[Term], after: &[Term]) -> Option<Arc<dyn StartChild>> {
+        let more = before.iter().chain(after).map(Term::weight).sum();
+        let kept = self.kept.as_ref().map(|kept| kept.with_more(more));
         let argument = Argument::Term(joined_arguments(before, &self.argument.term()?, after));
-        Some(Arc::new(Self { argument, ..self.clone() }))
+        Some(Arc::new(Self { argument, kept, ..self.clone() }))
     }
 
     fn apply_to(&self, runtime: &Runtime, pid: Pid) {
@@ -177,13 +193,17 @@ async fn counting_slices<T>(
 }
 
 /// Runs a process from its beginning to its end.
-async fn run(start: StartGuest, context: Context) -> ExitReason {
+async fn run(mut start: StartGuest, context: Context) -> ExitReason {
     let name = start.name.clone().unwrap_or_else(|| start.entry.to_string());
     let log = GuestLog::new(start.catalog.logger().clone(), context.clone(), &name);
     let argument = StartArgument::Spawned(EntryCall {
         entry: start.entry.to_string(),
-        argument: start.argument.encoded(),
+        argument: std::mem::replace(&mut start.argument, Argument::Encoded(Bytes::new())).into_encoded(),
     });
+    let argument_bytes = match &argument {
+        StartArgument::Spawned(call) => call.argument.len(),
+        _ => 0,
+    };
     let pre = &start.program.component.pre;
     let owner = Owner {
         context: context.clone(),
@@ -198,14 +218,16 @@ async fn run(start: StartGuest, context: Context) -> ExitReason {
         Metered { store: Store::new(pre.engine(), GuestState::of(owner, slice)), context: context.clone() };
     let store = &mut metered.store;
     store.limiter(|state| &mut state.memory);
-    // Bytes that one host call may copy out of the guest: more than a message may have, so that one that is too
-    // large gets its error and does not end the guest.
+    // Bytes that one host call may copy out of the guest: twice what a message may have, so that one that is too
+    // large gets its error and does not end the guest. Nobody has a turn while they are copied.
     let message_bytes = usize::try_from(start.limits.process.message_bytes).unwrap_or(usize::MAX);
     store.set_hostcall_fuel(message_bytes.saturating_mul(2).max(1 << 20));
     // The table behind them is the one that says which limit it was.
     let handles = start.limits.process.handles.saturating_add(SPARE_HANDLES);
     store.set_max_component_handles(usize::try_from(handles).unwrap_or(usize::MAX));
     let call = async {
+        // It is kept beside the memory for as long as the call lasts.
+        store.data_mut().memory.hold(argument_bytes)?;
         store.set_fuel(u64::MAX)?;
         store.fuel_async_yield_interval(Some(slice))?;
         let guest = pre.instantiate_async(&mut *store).await?;

@@ -8,6 +8,9 @@ use wasmtime::ResourceLimiter;
 /// Entries of a table at most: as many as the pool has room for, and more than programs have functions to point to.
 pub(super) const MAX_TABLE_ELEMENTS: usize = 20_000;
 
+/// What an entry of a table takes.
+const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
+
 /// Counts what a process has, and refuses what is too much.
 pub(super) struct MemoryLimiter {
     allowed: Allowed,
@@ -41,6 +44,37 @@ impl MemoryLimiter {
     pub(super) fn used(&self) -> u64 {
         self.used
     }
+
+    /// Counts what the host holds for the process beside its memories.
+    pub(super) fn hold(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.grow(bytes as u64)
+    }
+
+    /// Going over the limit ends the process, with the limit as its reason (rule P10): a guest that is told
+    /// "no" panics somewhere else, and nobody learns why.
+    fn grow(&mut self, more: u64) -> wasmtime::Result<()> {
+        let requested = self.used.saturating_add(more);
+        let allowed = self.allowed();
+        if requested > allowed {
+            let limit = LimitExceeded { limit: LimitKind::Memory, allowed, requested };
+            return Err(wasmtime::Error::new(limit));
+        }
+        if let Allowed::Of(process) = &self.allowed {
+            process.charge(Resource::Memory, more).map_err(wasmtime::Error::new)?;
+        }
+        self.last_growth = more;
+        self.used = requested;
+        Ok(())
+    }
+
+    /// What was granted last could not be had.
+    fn give_back(&mut self) {
+        let failed = std::mem::take(&mut self.last_growth).min(self.used);
+        self.used -= failed;
+        if let Allowed::Of(process) = &self.allowed {
+            process.release(Resource::Memory, failed);
+        }
+    }
 }
 
 impl Drop for MemoryLimiter {
@@ -52,44 +86,35 @@ impl Drop for MemoryLimiter {
 }
 
 impl ResourceLimiter for MemoryLimiter {
-    /// Going over the limit ends the process, with the limit as its reason (rule P10): a guest that is told
-    /// "no" panics somewhere else, and nobody learns why.
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let requested = self.used.saturating_add((desired - current) as u64);
-        let allowed = self.allowed();
-        if requested > allowed {
-            let limit = LimitExceeded { limit: LimitKind::Memory, allowed, requested };
-            return Err(wasmtime::Error::new(limit));
-        }
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        let more = (desired - current) as u64;
+        if maximum.is_some_and(|maximum| desired > maximum)
+            && self.used.saturating_add(more) <= self.allowed()
+        {
             return Ok(false);
         }
-        if let Allowed::Of(process) = &self.allowed {
-            let more = requested - self.used;
-            process.charge(Resource::Memory, more).map_err(wasmtime::Error::new)?;
-        }
-        self.last_growth = requested - self.used;
-        self.used = requested;
+        self.grow(more)?;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        let failed = std::mem::take(&mut self.last_growth).min(self.used);
-        self.used -= failed;
-        if let Allowed::Of(process) = &self.allowed {
-            process.release(Resource::Memory, failed);
-        }
+        self.give_back();
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.give_back();
         Ok(())
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
@@ -98,6 +123,10 @@ impl ResourceLimiter for MemoryLimiter {
             let limit = LimitExceeded { limit: LimitKind::TableElements, allowed, requested };
             return Err(wasmtime::Error::new(limit));
         }
-        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.grow(((desired - current) * TABLE_ELEMENT_BYTES) as u64)?;
+        Ok(true)
     }
 }

@@ -10,6 +10,7 @@ mod descriptors;
 mod grants;
 mod host;
 mod instance;
+mod kept;
 mod memory;
 mod state;
 mod stdio;
@@ -27,5 +28,7 @@ pub use grants::{DirGrant, Grants, NamePattern, NetPattern};
 /// For programs that add functions of their own: the same version as the engine's.
 pub use wasmtime;
 pub use wasmtime::component::Linker;
+
+pub use kept::KeptSpec;
 
 pub use instance::{Argument, GuestLimits, StartGuest};

@@ -1,8 +1,8 @@
 //! What the host keeps beside each instance.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use regrow_otp::{Context, Pid};
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::{Grants, Wasi};
 use crate::engine::instance::GuestLimits;
+use crate::engine::kept::KeptBytes;
 use crate::engine::memory::MemoryLimiter;
 use crate::engine::stdio::GuestOutput;
 use crate::engine::work::Work;
@@ -47,17 +48,18 @@ pub struct GuestState {
     /// The names that are being looked up, by the handles of their answers.
     resolving: Vec<(u32, String)>,
     lookups: Lookups,
+    pub(super) kept: KeptBytes,
 }
 
 /// Names that were looked up in a second.
 #[derive(Default)]
-struct Lookups {
+pub(super) struct Lookups {
     second: u64,
     count: u32,
 }
 
 impl Lookups {
-    fn take(&mut self, second: u64, most: u32) -> bool {
+    pub(super) fn take(&mut self, second: u64, most: u32) -> bool {
         if self.second != second {
             *self = Self { second, count: 0 };
         }
@@ -66,9 +68,8 @@ impl Lookups {
     }
 }
 
-/// Names that one process, and all of a node, may look up in a second.
+/// Names that one process may look up in a second.
 const LOOKUPS_PER_SECOND: u32 = 10;
-const LOOKUPS_OF_NODE_PER_SECOND: u32 = 40;
 
 /// Names that a process may look up at once.
 const MAX_LOOKUPS: usize = 256;
@@ -88,6 +89,7 @@ impl GuestState {
             wasi: None,
             resolving: Vec::new(),
             lookups: Lookups::default(),
+            kept: KeptBytes::default(),
         }
     }
 
@@ -100,6 +102,7 @@ impl GuestState {
             wasi: None,
             resolving: Vec::new(),
             lookups: Lookups::default(),
+            kept: KeptBytes::default(),
             owner: Some(owner),
         }
     }
@@ -147,14 +150,13 @@ impl GuestState {
         self.wasi().has_handles
     }
 
-    /// Whether another name may be looked up in this second, by this process and on this node: each takes a thread of the
-    /// host's for as long as the network likes.
+    /// Whether another name may be looked up in this second, by this process and those of its outermost budget: each takes
+    /// a thread of the host's for as long as the network likes.
     pub(super) fn may_look_up_now(&mut self) -> bool {
-        static OF_NODE: Mutex<Lookups> = Mutex::new(Lookups { second: 0, count: 0 });
         let Some(owner) = &self.owner else { return false };
         let second = owner.context.runtime().now().since_start().as_secs();
         self.lookups.take(second, LOOKUPS_PER_SECOND)
-            && OF_NODE.lock().unwrap_or_else(PoisonError::into_inner).take(second, LOOKUPS_OF_NODE_PER_SECOND)
+            && owner.catalog.may_look_up(owner.context.outermost_budget(), second)
     }
 
     /// A name is being looked up; its addresses will come by that handle.

@@ -74,7 +74,8 @@ impl Diagnostic {
         let end = source.text.len();
         let start = source.text.floor_char_boundary(self.span.start.min(end));
         let span = start..source.text.ceil_char_boundary(self.span.end.clamp(start, end));
-        let snippet = Snippet::source(source.text.as_str())
+        let text = harmless(&source.text);
+        let snippet = Snippet::source(&*text)
             .path(path.as_ref())
             .annotation(AnnotationKind::Primary.span(span).label(self.label.as_str()));
         let title = Level::ERROR.primary_title(self.message.as_str());
@@ -85,4 +86,20 @@ impl Diagnostic {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&report)
     }
+}
+
+/// The text as it may be shown: nothing in it moves a cursor or writes backwards. Each character is as many bytes as before,
+/// so that spans still fit.
+fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+    let is_harmful =
+        |c: char| matches!(c, '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(is_harmful) {
+        return text.into();
+    }
+    let shown = |c: char| match c {
+        c if !is_harmful(c) => c,
+        c if c.len_utf8() == 2 => '\u{bf}',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    text.chars().map(shown).collect::<String>().into()
 }

@@ -248,6 +248,7 @@ impl Steering {
             limits: program.limits,
             grants: program.grants.clone(),
             budget: None,
+            kept: None,
             program,
             entry: entry.into(),
             argument,

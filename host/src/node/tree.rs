@@ -121,6 +121,7 @@ impl TreeBuilder<'_> {
                 None => program.grants.clone(),
             },
             budget,
+            kept: None,
             program: program.clone(),
             entry: entry.value.as_str().into(),
             argument: Argument::Term(argument),

@@ -63,8 +63,7 @@ impl GuestLog {
     fn say_dropped(&self) {
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let text = format_args!("{dropped} lines were dropped: `log_lines_per_second`");
-            self.logger.write(Level::Warning, &self.source, text);
+            self.logger.dropped(&self.source, dropped);
         }
     }
 }

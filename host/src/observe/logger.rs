@@ -3,10 +3,12 @@
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::broadcast;
 
+use crate::observe::dropped::Dropped;
+use crate::observe::queue::Queue;
 use crate::observe::tail::Tail;
 
 /// How severe a log event is.
@@ -55,18 +57,51 @@ struct Inner {
     max_level: Level,
     color: bool,
     out: Mutex<Box<dyn Write + Send>>,
+    /// What stands before it, if others do not wait for it.
+    queue: Option<Queue>,
     tail: Tail,
+    dropped: Dropped,
 }
 
 impl Logger {
     /// A log that keeps events up to `max_level` and writes them to `out`.
     pub fn new(max_level: Level, color: bool, out: Box<dyn Write + Send>) -> Self {
-        Self(Arc::new(Inner { max_level, color, out: Mutex::new(out), tail: Tail::new() }))
+        Self::build(max_level, color, out, None)
+    }
+
+    /// As [`Logger::new`], with a thread that writes to `out`: whoever logs never waits for that. If 4,096 events wait to be
+    /// written, more are dropped and counted.
+    pub fn queued(max_level: Level, color: bool, out: Box<dyn Write + Send>) -> Self {
+        let queue = Queue::new(out);
+        Self::build(max_level, color, Box::new(queue.clone()), Some(queue))
+    }
+
+    fn build(max_level: Level, color: bool, out: Box<dyn Write + Send>, queue: Option<Queue>) -> Self {
+        Self(Arc::new(Inner {
+            max_level,
+            color,
+            out: Mutex::new(out),
+            queue,
+            tail: Tail::new(),
+            dropped: Dropped::default(),
+        }))
+    }
+
+    /// Waits until everything has been written, or for so long.
+    pub fn wait_until_written(&self, timeout: Duration) {
+        if let Some(queue) = &self.0.queue {
+            queue.wait_until_written(timeout);
+        }
     }
 
     /// A log that keeps nothing.
     pub fn discard() -> Self {
         Self::new(Level::Error, false, Box::new(std::io::sink()))
+    }
+
+    /// Says that lines of a process were dropped.
+    pub(super) fn dropped(&self, source: &str, lines: u64) {
+        self.0.dropped.of_process(source, lines, self);
     }
 
     /// The least severe level that is kept.

@@ -1,8 +1,10 @@
 //! What people see of a running tree: the log and its crash reports. Sees only events.
 
 mod burst;
+mod dropped;
 mod guest_log;
 mod logger;
+mod queue;
 mod report;
 mod tail;
 

@@ -118,28 +118,27 @@ impl Reporter {
                 let message = format!(
                     "gives up on {child}: more than {intensity} restarts within {period} s; it stops its children and ends"
                 );
-                self.logger.write(Level::Error, path, message);
+                self.say(state, Level::Error, path, "children that are given up", message);
             }
             ReportKind::Parked { child, intensity, period } => {
                 let period = period.as_secs();
                 let message = format!(
                     "{child} is parked: more than {intensity} restarts within {period} s; `regrow start {path}/{child}` resumes it"
                 );
-                self.logger.write(Level::Error, path, message);
+                self.say(state, Level::Error, path, "children that are parked", message);
             }
             ReportKind::AutoShutdown { child, .. } => {
-                self.logger.write(
-                    Level::Info,
-                    path,
-                    format_args!("{child} has ended, and it was significant: stopping"),
-                );
+                let message = format!("{child} has ended, and it was significant: stopping");
+                self.say(state, Level::Info, path, "significant children that ended", message);
             }
         }
     }
 
     /// Writes what a supervisor reports, unless it reports that kind all the time: guests choose how often.
     fn say(&self, state: &mut State, level: Level, path: &str, kind: &str, text: String) {
-        if state.bursts.admit(&format!("{path}: {kind}"), level, &self.logger) {
+        // Before the pid, in the paths of supervisors that guests have started.
+        let subject = path.split(' ').next().unwrap_or(path);
+        if state.bursts.admit(subject, kind, level, &self.logger) {
             self.logger.write(level, path, text);
         }
     }
@@ -153,13 +152,15 @@ impl Reporter {
                 Level::Debug
             };
             let ended = format!("ended by an exit signal of {sender}: {}; {outcome}", exited.reason);
-            let kind = format!("{} ended by signals", program(&exited.identity));
-            if level == Level::Debug || state.bursts.admit(&kind, level, &self.logger) {
+            let kind = format!("{} ended by signals", entry(&exited.identity));
+            let subject = component(&exited.identity);
+            if level == Level::Debug || state.bursts.admit(subject, &kind, level, &self.logger) {
                 self.logger.write(level, title(exited), ended);
             }
             return;
         }
-        if state.bursts.admit(&kind_of(exited), Level::Error, &self.logger) {
+        let subject = component(&exited.identity);
+        if state.bursts.admit(subject, &kind_of(exited), Level::Error, &self.logger) {
             self.logger.write(Level::Error, title(exited), render(exited, outcome));
         }
     }
@@ -169,7 +170,8 @@ impl Reporter {
         let Some(first) = waiters.first() else { return };
         let kinds: Vec<String> =
             waiters.iter().take(SHOWN_WAITERS).map(|waiter| program(&waiter.identity)).collect();
-        if !state.bursts.admit(&format!("deadlock of {}", kinds.join(", ")), Level::Warning, &self.logger) {
+        let kind = format!("deadlock of {}", kinds.join(", "));
+        if !state.bursts.admit(component(&first.identity), &kind, Level::Warning, &self.logger) {
             return;
         }
         let mut text =
@@ -187,8 +189,8 @@ impl Reporter {
 
 impl Reporter {
     fn denied(&self, state: &mut State, pid: Pid, identity: &Identity, grant: &str, what: &str) {
-        let kind = format!("{} denied {grant}", program(identity));
-        if state.bursts.admit(&kind, Level::Warning, &self.logger) {
+        let kind = format!("{} denied {grant}", entry(identity));
+        if state.bursts.admit(component(identity), &kind, Level::Warning, &self.logger) {
             let source = format!("{} {pid}", program(identity));
             self.logger.write(Level::Warning, source, format_args!("denied: {grant}: {what}"));
         }
@@ -245,13 +247,20 @@ fn kind_of(exited: &Exited) -> String {
         ExitReason::Other(_) => "other".to_owned(),
         reason => reason.to_string(),
     };
-    format!("{} {reason}", program(&exited.identity))
+    format!("{} {reason}", entry(&exited.identity))
+}
+
+fn component(identity: &Identity) -> &str {
+    identity.component.as_deref().unwrap_or("host")
+}
+
+fn entry(identity: &Identity) -> &str {
+    identity.entry.as_deref().unwrap_or("process")
 }
 
 /// What a process runs.
 fn program(identity: &Identity) -> String {
-    let component = identity.component.as_deref().unwrap_or("host");
-    format!("{component}.{}", identity.entry.as_deref().unwrap_or("process"))
+    format!("{}.{}", component(identity), entry(identity))
 }
 
 fn waiter_title(waiter: &Waiter) -> String {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::budget::Resource;
+use crate::budget::{Charge, Resource};
 use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::limits::check;
 use crate::pid::{Pid, Reference};
@@ -84,6 +84,21 @@ impl Context {
     /// [`LimitExceeded`], if one of them has not so much left.
     pub fn charge(&self, resource: Resource, amount: u64) -> Result<(), LimitExceeded> {
         self.process.account.as_ref().map_or(Ok(()), |account| account.charge(resource, amount))
+    }
+
+    /// Charges the budgets around this process with `amount` of a resource, until the charge is dropped.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`]
+    pub fn hold(&self, resource: Resource, amount: u64) -> Result<Charge, LimitExceeded> {
+        let account = self.process.account.as_ref();
+        account.map_or_else(|| Ok(Charge::nothing(resource)), |account| account.hold(resource, amount))
+    }
+
+    /// The path of the outermost budget that this process belongs to, if there is one.
+    pub fn outermost_budget(&self) -> Option<Arc<str>> {
+        let account = self.process.account.as_ref()?;
+        account.chain().last().map(|outermost| outermost.path().clone())
     }
 
     /// Gives back what was charged.

@@ -216,9 +216,9 @@ fn p63_absolute_time_and_results_as_messages() {
 #[test]
 fn p61_timers_that_outlive_their_creators_are_limited_by_component() {
     check(
-        &["8 of 8 MiB left of 20", "1 of another component", "none when they have run out"],
+        &["16 of 4 MiB left of 20", "1 of another component", "none when they have run out"],
         |context, trace| async move {
-            let payload = Bytes::from(vec![0; 8 << 20]);
+            let payload = Bytes::from(vec![0; 4 << 20]);
             let running = |context: &Context| running_timers(context.runtime());
             let leave = |component: &'static str| {
                 let options = SpawnOptions { component: Some(component.into()), ..Default::default() };
@@ -234,7 +234,7 @@ fn p61_timers_that_outlive_their_creators_are_limited_by_component() {
                 context.await_down(creator).await;
             }
             let left = running(&context);
-            trace.note(format!("{left} of 8 MiB left of 20"));
+            trace.note(format!("{left} of 4 MiB left of 20"));
             let creator = leave("other");
             context.await_down(creator).await;
             trace.note(format!("{} of another component", running(&context) - left));

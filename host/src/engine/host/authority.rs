@@ -35,6 +35,11 @@ impl GuestState {
         options: &WitOptions,
     ) -> Outcome<StartGuest> {
         let owner = self.owner()?;
+        let most = owner.context.limits().message_bytes;
+        if argument.len() as u64 > most {
+            let (which, requested) = ("message_bytes".to_owned(), argument.len() as u64);
+            return Ok(Err(wit::Error::Limit(wit::LimitExceeded { which, allowed: most, requested })));
+        }
         let own = owner.program.component.name();
         if let Some(other) = component.as_deref().filter(|component| *component != &**own)
             && !owner.grants.spawn.iter().any(|granted| granted == other)
@@ -95,7 +100,8 @@ impl GuestState {
         let (limits, grants) = if Arc::ptr_eq(&program, &owner.program) {
             (owner.limits(), owner.grants.clone())
         } else {
-            (program.limits, Arc::new(program.grants.intersection(&owner.grants)))
+            let limits = program.limits.tightened_as(&owner.limits(), &owner.program.limits);
+            (limits, Arc::new(program.grants.intersection(&owner.grants)))
         };
         Ok(Ok(StartGuest {
             catalog: owner.catalog.clone(),
@@ -106,6 +112,7 @@ impl GuestState {
             limits,
             grants,
             budget: None,
+            kept: None,
         }))
     }
 
@@ -189,6 +196,12 @@ pub(super) fn check_entries(entries: usize) -> Result<(), wit::Error> {
 /// Bytes that came with the grants that are handed on.
 pub(super) fn grants_len(grants: &Option<process::Grants>) -> usize {
     let Some(grants) = grants else { return 0 };
+    let texts: usize = texts(grants).map(|text| text.len() + GRANT_BYTES).sum();
+    texts + grants.dirs.iter().map(|dir| dir.path.len() + GRANT_BYTES).sum::<usize>()
+}
+
+/// Those of them that are texts.
+fn texts(grants: &process::Grants) -> impl Iterator<Item = &String> {
     let lists = [
         &grants.env,
         &grants.tcp,
@@ -200,8 +213,11 @@ pub(super) fn grants_len(grants: &Option<process::Grants>) -> usize {
         &grants.supervise,
         &grants.start_children,
     ];
-    let texts: usize = lists.into_iter().flatten().map(|text| text.len() + GRANT_BYTES).sum();
-    texts + grants.dirs.iter().map(|dir| dir.path.len() + GRANT_BYTES).sum::<usize>()
+    lists.into_iter().flatten()
+}
+
+fn count(grants: &process::Grants) -> usize {
+    texts(grants).count() + grants.dirs.len()
 }
 
 /// What an entry of a list of grants is charged with beside its bytes.
@@ -216,7 +232,7 @@ pub(super) fn handed_on(wanted: &process::Grants, own: &Grants) -> Result<Grants
         let wrong = |text: &String, why| wit::Error::BadArgument(format!("{text:?} is no pattern: {why}"));
         texts.iter().map(|text| parse(text).map_err(|why| wrong(text, why))).collect()
     }
-    if grants_len(&Some(wanted.clone())) / GRANT_BYTES > MAX_GRANTS {
+    if count(wanted) > MAX_GRANTS {
         return Err(wit::Error::BadArgument(format!("there are no more than {MAX_GRANTS} grants at once")));
     }
     let lacks = |what: String| wit::Error::Denied(format!("grants: this process has not: {what}"));

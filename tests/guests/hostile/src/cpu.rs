@@ -35,7 +35,7 @@ pub fn endless_wasi(_: ()) {
 
 /// Calls the host for ever, with a name that is long to copy and is nobody's.
 pub fn long_names(_: ()) {
-    let name = "n".repeat(8 << 20);
+    let name = "n".repeat(4 << 20);
     loop {
         black_box(mailbox::send(name.as_str(), &0u8).is_err());
     }
@@ -62,11 +62,14 @@ pub fn parser_bombs(_: ()) {
     let options = SpawnOptions { grants: Some(grants), ..SpawnOptions::default() };
     // A list in a list in a list …: one byte each in CBOR.
     let nested = vec![0x81u8; 1 << 16];
+    // Each of its bytes would be a term of its own.
+    let flat = vec![0u8; 1 << 20];
     loop {
         black_box(process::spawn("endless-wait", &(), &options).is_err());
         let name = String::from_utf8_lossy(&nested[..200]).into_owned();
         black_box(regrow_sdk::registry::register(&name, process::self_pid()).is_err());
         black_box(regrow_sdk::supervisor::partition(&name, &nested).is_err());
+        black_box(regrow_sdk::supervisor::partition("victim", &flat).is_err());
     }
 }
 

@@ -53,6 +53,10 @@ regrow_sdk::component! {
     "timer-bomb-child" => process memory::timer_bomb_child,
     /// Open files without end.
     "handle-bomb" => process memory::handle_bomb,
+    /// Specifications of children with large arguments, without end.
+    "spec-hoard" => process memory::spec_hoard,
+    /// One of them.
+    "spec-hoard-child" => process memory::spec_hoard_child,
     /// Datagrams without end.
     "datagram-flood" => process memory::datagram_flood,
     /// Lines of the log without end.

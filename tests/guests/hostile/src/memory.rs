@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::{mailbox, timer};
+use regrow_sdk::supervisor::{ChildSpec, Supervisor, SupervisorError};
+use regrow_sdk::{Error, ExitReason, mailbox, timer};
 
 /// Takes all the memory that it can get, and touches it.
 pub fn memory_bomb(_: ()) {
@@ -57,6 +58,24 @@ pub fn handle_bomb(_: ()) {
         }
     }
 }
+
+/// Has a supervisor keep specifications with large arguments, of children that have nothing to do.
+pub fn spec_hoard(_: ()) -> Result<(), ExitReason> {
+    let supervisor = Supervisor::new().start_link().map_err(|error| ExitReason::error(&error.to_string()))?;
+    let argument = vec![0u8; 60_000];
+    for number in 0.. {
+        let child = ChildSpec::worker(number.to_string(), "spec-hoard-child").transient().argument(&argument);
+        match supervisor.start_child(&child) {
+            Ok(_) => {}
+            Err(SupervisorError::Refused(Error::Limit(limit))) if limit.which == "memory_bytes" => break,
+            Err(error) => return Err(ExitReason::error(&error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+/// One of them.
+pub fn spec_hoard_child(_: Vec<u8>) {}
 
 /// Sends datagrams, and listens for answers that never come.
 pub fn datagram_flood(receiver: String) {

@@ -10,7 +10,7 @@ use regrow_otp::supervisor::{
     SupervisorSpec, joined_arguments,
 };
 use regrow_otp::{
-    Context, Destination, ExitReason, MAX_INFO_ENTRIES, SpawnOptions, StartOutcome, check_name,
+    Context, Destination, ExitReason, LimitExceeded, MAX_INFO_ENTRIES, SpawnOptions, StartOutcome, check_name,
 };
 use regrow_term::{Term, decode};
 
@@ -24,6 +24,22 @@ use crate::engine::instance::{Argument, StartGuest};
 use crate::engine::state::GuestState;
 
 type Outcome<T> = wasmtime::Result<Result<T, SupervisorError>>;
+
+/// How long a guest's child may hold up the supervisor of somebody else when it starts or stops.
+const OTHERS_TIME: Duration = Duration::from_secs(60);
+
+fn ends_in_time(spec: &sup::ChildSpec) -> bool {
+    let in_time = |ms: u64| Duration::from_millis(ms) <= OTHERS_TIME;
+    spec.start_timeout_ms.is_some_and(in_time)
+        && match spec.shutdown {
+            sup::Shutdown::BrutalKill => true,
+            sup::Shutdown::TimeoutMs(ms) => in_time(ms),
+            sup::Shutdown::Infinity => false,
+        }
+}
+
+/// How much more it is to decode a byte than to move it.
+const DECODED: usize = 16;
 
 /// What a child in a list is charged with, in bytes that are moved.
 const CHILD_INFO_BYTES: usize = 128;
@@ -73,22 +89,15 @@ impl GuestState {
             self.denied("start_children", &format!("{component}.{}", spec.entry));
             return Ok(Err(denied(what)));
         }
-        let most = owner.context.limits().message_bytes;
-        if spec.argument.len() as u64 > most {
-            let requested = spec.argument.len() as u64;
-            let limit = wit::LimitExceeded { which: "message_bytes".to_owned(), allowed: most, requested };
-            return Ok(Err(SupervisorError::Refused(wit::Error::Limit(limit))));
-        }
-        let Ok(argument) = decode::<Term>(&spec.argument) else {
-            return Ok(Err(bad_argument(format!("the argument of child {:?} is no term", spec.id))));
-        };
+        let argument = good!(decoded(&spec.argument, &format_args!("the argument of child {:?}", spec.id)));
+        let kept = good!(self.kept.spec(&owner.context, argument.weight()).map_err(refused_limit));
         if let Some(Err(error)) = spec.name.as_deref().map(check_name) {
             return Ok(Err(bad_argument(format!("the name of child {:?}: {error}", spec.id))));
         }
         let start =
             self.granted_start(spec.component.clone(), spec.entry.clone(), Vec::new(), spec.name.clone())?;
         Ok(match start {
-            Ok(start) => Ok(StartGuest { argument: Argument::Term(argument), ..start }),
+            Ok(start) => Ok(StartGuest { argument: Argument::Term(argument), kept: Some(kept), ..start }),
             Err(error) => Err(SupervisorError::Refused(error)),
         })
     }
@@ -135,7 +144,7 @@ impl GuestState {
                 Err(vec![SpecError::AutoShutdownOfDynamic])
             }
             sup::Children::Dynamic(extra) => {
-                let extra = good!(terms(extra));
+                let extra = good!(terms(&extra));
                 SupervisorSpec::dynamic(path, spec.name, flags.intensity, flags.period, None, extra)
             }
             sup::Children::Partitions((count, child)) => {
@@ -197,9 +206,31 @@ fn bad_argument(why: String) -> SupervisorError {
     SupervisorError::Refused(wit::Error::BadArgument(why))
 }
 
-fn terms(encoded: Vec<Vec<u8>>) -> Result<Vec<Term>, SupervisorError> {
-    let decoded = encoded.iter().map(|bytes| decode(bytes)).collect::<Result<Vec<Term>, _>>();
-    decoded.map_err(|error| bad_argument(format!("an argument is no term: {error}")))
+fn refused_limit(limit: LimitExceeded) -> SupervisorError {
+    SupervisorError::Refused(limit.into())
+}
+
+/// The most that is decoded of a guest's at once: it takes many times as much memory when it is decoded, and nobody has a
+/// turn meanwhile.
+const MAX_TERM_BYTES: usize = 64 << 10;
+
+fn decoded(encoded: &[u8], what: &dyn std::fmt::Display) -> Result<Term, SupervisorError> {
+    if encoded.len() > MAX_TERM_BYTES {
+        let (allowed, requested) = (MAX_TERM_BYTES as u64, encoded.len() as u64);
+        let limit = wit::LimitExceeded { which: "term_bytes".to_owned(), allowed, requested };
+        return Err(SupervisorError::Refused(wit::Error::Limit(limit)));
+    }
+    decode(encoded).map_err(|error| bad_argument(format!("{what} is no term: {error}")))
+}
+
+fn terms(encoded: &[Vec<u8>]) -> Result<Vec<Term>, SupervisorError> {
+    let bytes: usize = encoded.iter().map(Vec::len).sum();
+    if bytes > MAX_TERM_BYTES || encoded.len() > MAX_TERM_BYTES {
+        let (allowed, requested) = (MAX_TERM_BYTES as u64, bytes.max(encoded.len()) as u64);
+        let limit = wit::LimitExceeded { which: "term_bytes".to_owned(), allowed, requested };
+        return Err(SupervisorError::Refused(wit::Error::Limit(limit)));
+    }
+    encoded.iter().map(|bytes| decoded(bytes, &"an argument")).collect()
 }
 
 fn spec_len(spec: &sup::ChildSpec) -> usize {
@@ -207,7 +238,7 @@ fn spec_len(spec: &sup::ChildSpec) -> usize {
     CHILD_INFO_BYTES
         + spec.id.len()
         + spec.entry.len()
-        + spec.argument.len()
+        + spec.argument.len() * DECODED
         + optional(&spec.component)
         + optional(&spec.name)
 }
@@ -217,7 +248,7 @@ impl Host for GuestState {
         let bytes = match &spec.children {
             sup::Children::Fixed(children) => children.iter().map(spec_len).sum(),
             sup::Children::Template(child) | sup::Children::Partitions((_, child)) => spec_len(child),
-            sup::Children::Dynamic(extra) => extra.iter().map(Vec::len).sum(),
+            sup::Children::Dynamic(extra) => extra.iter().map(|bytes| bytes.len() * DECODED).sum(),
         };
         let context = self.charge(bytes).await?;
         if self.owner()?.grants.start_children.is_empty() {
@@ -246,6 +277,14 @@ impl Host for GuestState {
         spec: sup::ChildSpec,
     ) -> Outcome<Option<sup::RunningChild>> {
         let (context, supervisor) = good!(self.manage(supervisor, spec_len(&spec)).await?);
+        let is_own = matches!(&supervisor, Destination::Pid(pid) if context.may_inspect(*pid).is_ok());
+        if !is_own && !ends_in_time(&spec) {
+            return Ok(Err(bad_argument(format!(
+                "child {:?} of a supervisor that this process has not started: it must start and stop within {} s",
+                spec.id,
+                OTHERS_TIME.as_secs(),
+            ))));
+        }
         let spec = good!(self.child_spec(&spec)?);
         let child = good!(supervisors::start_child(&context, &supervisor, spec).await);
         Ok(Ok(started(child)))
@@ -256,9 +295,8 @@ impl Host for GuestState {
         supervisor: wit::Destination,
         arguments: Vec<Vec<u8>>,
     ) -> Outcome<Option<sup::RunningChild>> {
-        let bytes = arguments.iter().map(Vec::len).sum();
+        let bytes = arguments.iter().map(|bytes| bytes.len() * DECODED).sum();
         let (context, supervisor) = good!(self.manage(supervisor, bytes).await?);
-        let arguments = good!(terms(arguments));
         let template = good!(supervisors::get_template(&context, &supervisor).await);
         let grants = &self.owner()?.grants;
         let may = |target: supervisors::Target| grants.may_start_child(&target.component, &target.entry);
@@ -266,6 +304,7 @@ impl Host for GuestState {
             self.denied("start_children", "a template");
             return Ok(Err(denied("start_children: what the template starts is not among the grants")));
         }
+        let arguments = good!(terms(&arguments));
         let child = good!(supervisors::start_from_template(&context, &supervisor, arguments).await);
         Ok(Ok(started(child)))
     }
@@ -294,6 +333,11 @@ impl Host for GuestState {
 
     async fn which_children(&mut self, supervisor: wit::Destination) -> Outcome<Vec<sup::ChildInfo>> {
         let (context, supervisor) = good!(self.manage(supervisor, 0).await?);
+        let counts = good!(supervisors::count_children(&context, &supervisor).await);
+        good!(
+            check_entries(usize::try_from(counts.specs).unwrap_or(usize::MAX))
+                .map_err(SupervisorError::Refused)
+        );
         let children = good!(supervisors::which_children(&context, &supervisor).await);
         good!(check_entries(children.len()).map_err(SupervisorError::Refused));
         self.charge(children.len() * CHILD_INFO_BYTES).await?;
@@ -315,10 +359,9 @@ impl Host for GuestState {
     }
 
     async fn partition(&mut self, supervisor: String, key: Vec<u8>) -> Outcome<wit::Pid> {
-        let context = self.charge(supervisor.len() + key.len()).await?;
-        let key: Term =
-            good!(decode(&key).map_err(|error| bad_argument(format!("the key is no term: {error}"))));
+        let context = self.charge(supervisor.len() + key.len() * DECODED).await?;
         good!(self.may_look_up(&supervisor)?.map_err(SupervisorError::Refused));
+        let key = good!(decoded(&key, &"the key"));
         let found = good!(context.runtime().partition(&supervisor, &key));
         Ok(found.map(Into::into).ok_or(SupervisorError::Noproc))
     }

@@ -3,7 +3,8 @@
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::filesystem::WasiFilesystemView as _;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    self as files, Descriptor, DescriptorFlags, DescriptorType, HostDescriptor as _, OpenFlags, PathFlags,
+    self as files, Descriptor, DescriptorFlags, DescriptorType, HostDescriptor as _, NewTimestamp, OpenFlags,
+    PathFlags,
 };
 
 use crate::engine::descriptors;
@@ -41,20 +42,23 @@ impl GuestState {
     }
 }
 
-/// A function that changes something at one path.
-macro_rules! file_function {
-    ($instance:ident, $name:literal, $function:ident) => {
-        $instance.func_wrap_async(
-            $name,
-            |mut store: Store<'_>, (fd, path): (Resource<Descriptor>, String)| {
-                Box::new(async move {
-                    let result = store.data_mut().filesystem().$function(fd, path.clone()).await;
-                    Ok((store.data_mut().file_result(&path, result)?,))
-                })
-            },
-        )?
+/// Functions whose refusals are made known, with the path behind `at`.
+macro_rules! file_functions {
+    ($instance:ident; $($name:literal: $function:ident($($argument:ident: $type:ty),*) at $path:expr;)+) => {
+        $($instance.func_wrap_async($name, |mut store: Store<'_>, ($($argument),*): ($($type),*)| {
+            Box::new(async move {
+                let path: String = $path;
+                let result = store.data_mut().filesystem().$function($($argument),*).await;
+                Ok((store.data_mut().file_result(&path, result)?,))
+            })
+        })?;)+
     };
 }
+
+type Fd = Resource<Descriptor>;
+
+/// What a function without a path is refused for.
+const NO_PATH: &str = "a file";
 
 pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
@@ -84,36 +88,33 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
             })
         },
     )?;
-    types.func_wrap_async(
-        "[method]descriptor.stat-at",
-        |mut store: Store<'_>, (fd, flags, path): (Resource<Descriptor>, PathFlags, String)| {
-            Box::new(async move {
-                let result = store.data_mut().filesystem().stat_at(fd, flags, path.clone()).await;
-                Ok((store.data_mut().file_result(&path, result)?,))
-            })
+    file_functions! { types;
+        "[method]descriptor.stat-at": stat_at(fd: Fd, flags: PathFlags, path: String) at path.clone();
+        "[method]descriptor.readlink-at": readlink_at(fd: Fd, path: String) at path.clone();
+        "[method]descriptor.create-directory-at": create_directory_at(fd: Fd, path: String) at path.clone();
+        "[method]descriptor.remove-directory-at": remove_directory_at(fd: Fd, path: String) at path.clone();
+        "[method]descriptor.unlink-file-at": unlink_file_at(fd: Fd, path: String) at path.clone();
+        "[method]descriptor.rename-at": rename_at(fd: Fd, path: String, to: Fd, new: String) at path.clone();
+        "[method]descriptor.symlink-at": symlink_at(fd: Fd, path: String, new: String) at path.clone();
+        "[method]descriptor.link-at": link_at(fd: Fd, flags: PathFlags, path: String, to: Fd, new: String)
+            at path.clone();
+        "[method]descriptor.set-times-at":
+            set_times_at(fd: Fd, flags: PathFlags, path: String, accessed: NewTimestamp, modified: NewTimestamp)
+            at path.clone();
+        "[method]descriptor.set-times": set_times(fd: Fd, accessed: NewTimestamp, modified: NewTimestamp)
+            at NO_PATH.to_owned();
+        "[method]descriptor.set-size": set_size(fd: Fd, size: u64) at NO_PATH.to_owned();
+        "[method]descriptor.write": write(fd: Fd, bytes: Vec<u8>, offset: u64) at NO_PATH.to_owned();
+    }
+    types.func_wrap(
+        "[method]descriptor.write-via-stream",
+        |mut store: Store<'_>, (fd, offset): (Fd, u64)| {
+            let result = store.data_mut().filesystem().write_via_stream(fd, offset);
+            Ok((store.data_mut().file_result(NO_PATH, result)?,))
         },
     )?;
-    file_function!(types, "[method]descriptor.readlink-at", readlink_at);
-    file_function!(types, "[method]descriptor.create-directory-at", create_directory_at);
-    file_function!(types, "[method]descriptor.remove-directory-at", remove_directory_at);
-    file_function!(types, "[method]descriptor.unlink-file-at", unlink_file_at);
-    types.func_wrap_async(
-        "[method]descriptor.rename-at",
-        |mut store: Store<'_>,
-         (fd, old, new_fd, new): (Resource<Descriptor>, String, Resource<Descriptor>, String)| {
-            Box::new(async move {
-                let result = store.data_mut().filesystem().rename_at(fd, old.clone(), new_fd, new).await;
-                Ok((store.data_mut().file_result(&old, result)?,))
-            })
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.symlink-at",
-        |mut store: Store<'_>, (fd, old, new): (Resource<Descriptor>, String, String)| {
-            Box::new(async move {
-                let result = store.data_mut().filesystem().symlink_at(fd, old.clone(), new).await;
-                Ok((store.data_mut().file_result(&old, result)?,))
-            })
-        },
-    )
+    types.func_wrap("[method]descriptor.append-via-stream", |mut store: Store<'_>, (fd,): (Fd,)| {
+        let result = store.data_mut().filesystem().append_via_stream(fd);
+        Ok((store.data_mut().file_result(NO_PATH, result)?,))
+    })
 }
