@@ -31,6 +31,7 @@ go_on! {
     monitors_of_the_victim_without_end_do_not_hold_it_up: "monitor-storm",
     timers_that_are_all_due_at_once_hold_nobody_up: "timer-storm",
     messages_that_nobody_reads_end_at_the_mailbox: "tiny-messages",
+    invented_processes_are_nobody: "invented-pids",
 }
 
 #[test]
@@ -161,6 +162,31 @@ fn open_files_end_before_the_host_has_no_descriptors() {
 }
 
 #[test]
+fn ways_out_of_a_folder_lead_nowhere_and_hold_nobody_up() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    let data = outside.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(outside.path().join("secret.txt"), "secret").unwrap();
+    symlink("../secret.txt", data.join("link")).unwrap();
+    symlink("loop", data.join("loop")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(data.join("pipe")).status().unwrap().success());
+    let grant = format!("dirs = [{{ host = {data:?}, guest = \"/data\", access = \"read-write\" }}]");
+    Attack::by("escapes").grants(&grant).goes_on();
+    assert_eq!(std::fs::read_to_string(outside.path().join("secret.txt")).unwrap(), "secret");
+}
+
+#[test]
+fn addresses_without_a_grant_are_not_reached_and_hold_nobody_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let scan = Attack::by("scan").grants("tcp = [\"*:*\"], udp = [\"*:53\"]");
+    scan.child(&format!("args = {address:?}")).goes_on();
+    assert!(listener.accept().is_err(), "nobody has come");
+}
+
+#[test]
 fn datagrams_without_end_hold_nobody_up() {
     let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let grant = format!("udp = [\"{}\"]", receiver.local_addr().unwrap());
@@ -248,6 +274,8 @@ fn every_attack_has_a_test() {
         "timer-bomb-child",
         "handle-bomb",
         "datagram-flood",
+        "escapes",
+        "scan",
         "spec-hoard",
         "spec-hoard-child",
         "log-flood",

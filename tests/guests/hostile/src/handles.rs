@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::sys::bindings::regrow::otp::types::{Pid as RawPid, ReplyTo};
+use regrow_sdk::sys::bindings::regrow::otp::types::{
+    Destination, ExitReason as RawReason, Pid as RawPid, ReplyTo,
+};
 use regrow_sdk::sys::bindings::regrow::otp::{mailbox as raw, process as raw_process, timer as raw_timer};
 use regrow_sdk::{Error, ExitReason, mailbox, registry, timer};
 
@@ -47,4 +49,17 @@ pub fn used_twice(_: ()) -> Result<(), ExitReason> {
         assert_eq!((timer::cancel(started), timer::read(started)), (None, None));
     }
     Ok(())
+}
+
+/// Sends to processes that it has made up, kills and links them, for ever.
+pub fn invented_pids(_: ()) {
+    let own: RawPid = process::self_pid().into();
+    for nonce in invented() {
+        let slot = nonce as u32 % 64;
+        let pid = RawPid { slot, incarnation: slot % 4, nonce, ..own };
+        assert!(!raw_process::is_alive(pid));
+        let _it_vanishes = raw::send(&Destination::Pid(pid), raw::SendKind::Info, &[1]);
+        let _it_vanishes = raw_process::exit_process(pid, &RawReason::Kill);
+        assert!(raw_process::link(pid).is_err());
+    }
 }

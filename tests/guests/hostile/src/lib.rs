@@ -3,6 +3,7 @@
 mod cpu;
 mod handles;
 mod memory;
+mod outside;
 mod scheduling;
 
 use regrow_sdk::{ExitReason, mailbox};
@@ -81,6 +82,12 @@ regrow_sdk::component! {
     "invented-references" => process handles::invented_references,
     /// References that are used twice.
     "used-twice" => process handles::used_twice,
+    /// Ways out of a folder, without end.
+    "escapes" => process outside::escapes,
+    /// Addresses without a grant, without end.
+    "scan" => process outside::scan,
+    /// Processes that nobody has given it, without end.
+    "invented-pids" => process handles::invented_pids,
     /// Waits for ever.
     "endless-wait" => process endless_wait,
     /// Answers calls.
