@@ -44,8 +44,9 @@ fn add_thermometer(linker: &mut Linker<GuestState>, degrees: Arc<AtomicI32>) -> 
 async fn run(say: &mut impl FnMut(String)) -> Result<Outcome> {
     let degrees = Arc::new(AtomicI32::new(21));
     let reading = degrees.clone();
-    let engine =
-        Engine::with_host_functions(&["example:sensors/"], |linker| add_thermometer(linker, reading))?;
+    let engine = Engine::with_host_functions(&["example:sensors/"], move |linker| {
+        add_thermometer(linker, reading.clone())
+    })?;
     let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples-guests/regrow.toml");
     let manifest = Manifest::parse(Source { path: guests, text: TREE.to_owned() })?;
     let application = Application::load(manifest, &engine, &|text| eprintln!("{text}")).await?;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use regrow::control::{Reply, Request};
+use regrow::engine::EngineKind;
 use regrow::manifest::{Manifest, ManifestError, Source};
 use regrow_otp::testing::{wrong_accounts, wrong_budgets};
 use regrow_otp::{ExitReason, Resource, Status};
@@ -72,7 +73,7 @@ pub fn control(bytes: &[u8]) {
 
 /// Bytes as a component.
 pub fn component(bytes: &[u8]) {
-    let _ = block_on(engine().load("fuzzed", bytes));
+    let _ = block_on(engine().load("fuzzed", EngineKind::Density, bytes));
 }
 
 /// A seed as a random scenario of supervisors, played in two orders of turns.

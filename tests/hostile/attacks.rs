@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use regrow::engine::EngineKind;
 use regrow_otp::{Event, ExitReason, LimitKind, Resource};
 use regrow_tests::{Guest, block_on, engine};
 use rustix::process::{Resource as RlimitOf, Rlimit, getrlimit, setrlimit};
@@ -291,7 +292,7 @@ fn every_attack_has_a_test() {
         "victim",
     ];
     let bytes = std::fs::read(Guest::Hostile.file()).unwrap();
-    let component = block_on(engine().load("hostile", &bytes)).unwrap();
+    let component = block_on(engine().load("hostile", EngineKind::Density, &bytes)).unwrap();
     let mut entries: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
     let mut tested: Vec<&str> = GO_ON.iter().copied().chain(others).collect();
     entries.sort_unstable();

@@ -1,6 +1,6 @@
 //! Attacks by components that no compiler would make: lies at the boundary, malformed bytes, looks at others' memory.
 
-use regrow::engine::{Component, LoadError};
+use regrow::engine::{Component, EngineKind, LoadError};
 use regrow_otp::{ExitReason, LimitKind, RandomSource, SplitMix64};
 use regrow_tests::raw::Module;
 use regrow_tests::{Guest, block_on, engine};
@@ -131,7 +131,7 @@ fn a_new_process_never_sees_the_bytes_of_an_old_one() {
 }
 
 fn load(bytes: &[u8]) -> Result<Component, LoadError> {
-    block_on(engine().load("bad", bytes))
+    block_on(engine().load("bad", EngineKind::Density, bytes))
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use regrow::engine::EngineKind;
 use regrow_otp::ExitReason;
 use regrow_tests::{Guest, TestNode, block_on, engine};
 
@@ -183,7 +184,7 @@ fn crashes_name_the_function() {
 #[test]
 fn every_entry_has_a_test() {
     let bytes = std::fs::read(Guest::Behaviour.file()).unwrap();
-    let component = block_on(engine().load("behaviour", &bytes)).unwrap();
+    let component = block_on(engine().load("behaviour", EngineKind::Density, &bytes)).unwrap();
     let entries: BTreeSet<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
     let entries: BTreeSet<&str> = entries.into_iter().filter(|name| !name.starts_with("helper-")).collect();
     let tested: BTreeSet<&str> =

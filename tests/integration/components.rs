@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use regrow::engine::LoadError;
+use regrow::engine::{EngineKind, LoadError};
 use regrow::manifest::{Manifest, Source};
 use regrow::node::Application;
 use regrow_tests::{Guest, block_on, engine};
 
 fn load(bytes: &[u8]) -> LoadError {
-    match block_on(engine().load("bad", bytes)) {
+    match block_on(engine().load("bad", EngineKind::Density, bytes)) {
         Ok(_) => panic!("it is refused"),
         Err(error) => error,
     }

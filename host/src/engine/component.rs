@@ -11,7 +11,7 @@ use wasmtime::Store;
 use wasmtime::component::Component as WasmComponent;
 
 use crate::engine::bindings::GuestPre;
-use crate::engine::config::Engine;
+use crate::engine::config::{Engine, EngineKind};
 use crate::engine::state::{DESCRIBE_SLICE, GuestState};
 
 /// What `describe` may cost: it only lists names.
@@ -81,6 +81,8 @@ pub enum LoadError {
     UnknownImports(Vec<String>),
     /// It is not a process component: it lacks an export, or an import or export has another type.
     WrongWorld(String),
+    /// Its engine can't be set up on this machine; why.
+    Engine(String),
     /// `describe` trapped or took too long.
     Describe(String),
 }
@@ -96,6 +98,7 @@ impl fmt::Display for LoadError {
                 write!(f, "it imports what this host does not offer: {}", imports.join(", "))
             }
             Self::WrongWorld(why) => write!(f, "it does not fit the world `guest` of regrow:otp: {why}"),
+            Self::Engine(why) => write!(f, "its engine can't be set up: {why}"),
             Self::Describe(why) => write!(f, "its `describe` function failed: {why}"),
         }
     }
@@ -109,7 +112,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`LoadError`]
-    pub async fn load(&self, name: impl Into<Arc<str>>, bytes: &[u8]) -> Result<Component, LoadError> {
+    pub async fn load(
+        &self,
+        name: impl Into<Arc<str>>,
+        kind: EngineKind,
+        bytes: &[u8],
+    ) -> Result<Component, LoadError> {
         const CORE_MODULE_HEADER: &[u8] = b"\0asm\x01\0\0\0";
         if bytes.starts_with(CORE_MODULE_HEADER) {
             return Err(LoadError::CoreModule);
@@ -118,9 +126,10 @@ impl Engine {
             return Err(LoadError::Invalid("it does not begin as wasm does".to_owned()));
         }
         let invalid = |why: String| LoadError::Invalid(why);
+        let engine = self.variant(kind).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let component = {
-            let _place = self.compiling.acquire().await.map_err(|error| invalid(error.to_string()))?;
-            let (engine, bytes) = (self.wasmtime.clone(), bytes.to_vec());
+            let _place = self.place_to_compile().await.map_err(|error| invalid(error.to_string()))?;
+            let (engine, bytes) = (engine.wasmtime.clone(), bytes.to_vec());
             // On a thread that may be held up: whoever drives this future has other things to do.
             let compiled =
                 tokio::task::spawn_blocking(move || WasmComponent::from_binary(&engine, &bytes)).await;
@@ -128,8 +137,8 @@ impl Engine {
             compiled.map_err(|error| invalid(format!("{error:#}")))?
         };
         let ty = component.component_type();
-        let imports = ty.imports(&self.wasmtime).map(|(name, _)| name);
-        let more = self.more.iter().map(String::as_str);
+        let imports = ty.imports(&engine.wasmtime).map(|(name, _)| name);
+        let more = self.more_imports().iter().map(String::as_str);
         let offered: Vec<&str> = OFFERED.into_iter().chain(more).collect();
         let is_unknown = |name: &&str| !offered.iter().any(|package| name.starts_with(package));
         let unknown: Vec<String> = imports.filter(is_unknown).map(str::to_owned).collect();
@@ -137,31 +146,31 @@ impl Engine {
             return Err(LoadError::UnknownImports(unknown));
         }
         let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
-        let pre = self.linker.instantiate_pre(&component).map_err(wrong_world)?;
+        let pre = engine.linker.instantiate_pre(&component).map_err(wrong_world)?;
         let pre = GuestPre::new(pre).map_err(wrong_world)?;
-        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, self.describe(&pre)).await;
+        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, describe(&pre)).await;
         let entries = described
             .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
             .map_err(|error| LoadError::Describe(describe_error(&error)))?;
         check_entries(&entries).map_err(LoadError::Describe)?;
         Ok(Component { pre, name: name.into(), entries, digest: Digest::of(bytes) })
     }
+}
 
-    async fn describe(&self, pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
-        let mut store = Store::new(&self.wasmtime, GuestState::outside_any_process());
-        store.limiter(|state| &mut state.memory);
-        store.set_fuel(DESCRIBE_FUEL)?;
-        // Whoever drives this has other things to do, too, and a timeout for it.
-        store.fuel_async_yield_interval(Some(DESCRIBE_SLICE))?;
-        store.set_hostcall_fuel(MAX_DESCRIPTION_BYTES);
-        let guest = pre.instantiate_async(&mut store).await?;
-        let entries = guest.call_describe(&mut store).await?.into_iter().map(|entry| Entry {
-            name: entry.name,
-            documentation: entry.documentation,
-            acknowledges: entry.acknowledges,
-        });
-        Ok(entries.collect())
-    }
+async fn describe(pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
+    let mut store = Store::new(pre.engine(), GuestState::outside_any_process());
+    store.limiter(|state| &mut state.memory);
+    store.set_fuel(DESCRIBE_FUEL)?;
+    // Whoever drives this has other things to do, too, and a timeout for it.
+    store.fuel_async_yield_interval(Some(DESCRIBE_SLICE))?;
+    store.set_hostcall_fuel(MAX_DESCRIPTION_BYTES);
+    let guest = pre.instantiate_async(&mut store).await?;
+    let entries = guest.call_describe(&mut store).await?.into_iter().map(|entry| Entry {
+        name: entry.name,
+        documentation: entry.documentation,
+        acknowledges: entry.acknowledges,
+    });
+    Ok(entries.collect())
 }
 
 /// Names that a person can read and tell apart.

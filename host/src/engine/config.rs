@@ -1,9 +1,9 @@
-//! The wasmtime engine of a node, and what guests find when they import.
+//! The wasmtime engines of a node, and what guests find when they import.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -12,27 +12,59 @@ use crate::engine::cache;
 use crate::engine::host::wasi;
 use crate::engine::memory::MAX_TABLE_ELEMENTS;
 use crate::engine::state::GuestState;
+use crate::engine::store::{InstanceStore, MEMORY_GUARD_BYTES};
 
-/// Live instances, at most: each takes a stack, a memory and about three core instances of the pool. More would
-/// end at the kernel's limit of 65,530 mappings per process.
-pub const MAX_INSTANCES: u32 = 10_300;
+/// Live processes, at most.
+pub const MAX_INSTANCES: u32 = 2_000_000;
 
-/// The wasm stack of a guest, and what the host's functions get on top of it.
-const MAX_WASM_STACK_BYTES: usize = 512 << 10;
-const HOST_STACK_BYTES: usize = 512 << 10;
+/// Live instances on the engine for speed, at most: each takes about six of the kernel's mappings, of which a program has
+/// 65,530.
+pub(super) const MAX_FAST_INSTANCES: u32 = 10_300;
+
+/// The wasm stack of a guest.
+const MAX_WASM_STACK_BYTES: usize = 128 << 10;
+const MAX_FAST_WASM_STACK_BYTES: usize = 512 << 10;
+
+/// What the host's functions get on top of it: decoding a reason of a guest's takes most, 53 KiB, and without optimisation
+/// 330 KiB.
+const HOST_STACK_BYTES: usize = if cfg!(debug_assertions) { 512 << 10 } else { 112 << 10 };
 
 /// The address space of a memory: the largest that a manifest may allow.
 pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;
 
-/// A wasmtime engine with Regrow's settings, and the linker that guests are instantiated from. Clones are the same.
+/// What an engine is good at: two of them compile differently and keep instances differently.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EngineKind {
+    /// Very many processes: each pays for what it touches, and takes none of the kernel's mappings. Accesses to memory are
+    /// compared with its length.
+    #[default]
+    Density,
+    /// Processes that compute: each has four gibibytes of addresses, so that most accesses need no comparison. There can be
+    /// ten thousand of them.
+    Speed,
+}
+
+/// What guests may import beside what every host offers.
+type Define = dyn Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync;
+
+/// wasmtime's engines with Regrow's settings, and the linkers that guests are instantiated from. Clones are the same.
 #[derive(Clone)]
-pub struct Engine {
-    pub(super) wasmtime: wasmtime::Engine,
-    pub(super) linker: Arc<Linker<GuestState>>,
+pub struct Engine(Arc<Engines>);
+
+struct Engines {
+    density: Variant,
+    /// Made when the first component asks for it.
+    speed: OnceLock<Variant>,
+    define: Box<Define>,
     /// Places for components that are being compiled: each may use every core.
-    pub(super) compiling: Arc<Semaphore>,
-    /// What guests may import beside what every host offers.
-    pub(super) more: Arc<[String]>,
+    compiling: Semaphore,
+    more: Vec<String>,
+}
+
+/// One of the engines.
+pub(super) struct Variant {
+    pub(super) wasmtime: wasmtime::Engine,
+    pub(super) linker: Linker<GuestState>,
 }
 
 /// The engine can't be set up on this machine.
@@ -67,46 +99,103 @@ impl Engine {
     /// [`EngineError`], also if `add` fails.
     pub fn with_host_functions(
         packages: &[&str],
-        add: impl FnOnce(&mut Linker<GuestState>) -> wasmtime::Result<()>,
+        add: impl Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync + 'static,
     ) -> Result<Self, EngineError> {
-        Self::build(packages, add).map_err(EngineError)
+        let density = Variant::new(&density_config(), &add).map_err(EngineError)?;
+        let more = packages.iter().map(|package| (*package).to_owned()).collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self(Arc::new(Engines {
+            density,
+            speed: OnceLock::new(),
+            define: Box::new(add),
+            compiling: Semaphore::new(cores),
+            more,
+        })))
     }
 
-    fn build(
-        packages: &[&str],
-        add: impl FnOnce(&mut Linker<GuestState>) -> wasmtime::Result<()>,
-    ) -> wasmtime::Result<Self> {
-        let mut pool = PoolingAllocationConfig::default();
-        pool.total_component_instances(MAX_INSTANCES)
-            .total_core_instances(MAX_INSTANCES * 4)
-            .total_memories(MAX_INSTANCES)
-            .total_tables(MAX_INSTANCES * 4)
-            .table_elements(MAX_TABLE_ELEMENTS)
-            .total_stacks(MAX_INSTANCES)
-            .max_memory_size(MAX_MEMORY_BYTES as usize)
-            .max_core_instances_per_component(16)
-            .max_memories_per_component(1)
-            .max_tables_per_component(16);
-        let mut config = Config::new();
-        config
-            .consume_fuel(true)
-            .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(64))
-            .max_wasm_stack(MAX_WASM_STACK_BYTES)
-            .async_stack_size(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES)
-            .concurrency_support(false)
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-        config.cache(cache::open());
-        let wasmtime = wasmtime::Engine::new(&config)?;
+    /// The engine of that kind.
+    pub(super) fn variant(&self, kind: EngineKind) -> wasmtime::Result<&Variant> {
+        let Engines { density, speed, define, .. } = &*self.0;
+        match (kind, speed.get()) {
+            (EngineKind::Density, _) => Ok(density),
+            (EngineKind::Speed, Some(speed)) => Ok(speed),
+            (EngineKind::Speed, None) => {
+                let made = Variant::new(&speed_config(), define)?;
+                Ok(speed.get_or_init(|| made))
+            }
+        }
+    }
+
+    /// Waits for a place to compile in.
+    pub(super) async fn place_to_compile(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.0.compiling.acquire().await
+    }
+
+    /// What guests may import beside what every host offers.
+    pub(super) fn more_imports(&self) -> &[String] {
+        &self.0.more
+    }
+}
+
+impl Variant {
+    fn new(config: &Config, define: &Define) -> wasmtime::Result<Self> {
+        let wasmtime = wasmtime::Engine::new(config)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         linker.allow_shadowing(true);
         wasi::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
-        add(&mut linker)?;
-        let more = packages.iter().map(|package| (*package).to_owned()).collect();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let compiling = Arc::new(Semaphore::new(cores));
-        Ok(Self { wasmtime, linker: Arc::new(linker), compiling, more })
+        define(&mut linker)?;
+        Ok(Self { wasmtime, linker })
     }
+}
+
+/// What all engines have in common.
+fn config(max_wasm_stack_bytes: usize) -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(64))
+        .max_wasm_stack(max_wasm_stack_bytes)
+        .async_stack_size(max_wasm_stack_bytes + HOST_STACK_BYTES)
+        .concurrency_support(false)
+        .cache(cache::open());
+    config
+}
+
+/// Memories and stacks of very many processes in few mappings: see [`store`](crate::engine::store).
+fn density_config() -> Config {
+    let mut config = config(MAX_WASM_STACK_BYTES);
+    let store = InstanceStore::new(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES);
+    config
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .with_host_memory(Arc::new(store.clone()))
+        .with_host_stack(Arc::new(store))
+        // A memory's data are copied when it is made; sharing them would take mappings of its own.
+        .memory_init_cow(false)
+        .memory_reservation(0)
+        .memory_reservation_for_growth(0)
+        .memory_guard_size(MEMORY_GUARD_BYTES as u64)
+        .guard_before_linear_memory(false)
+        .memory_may_move(true);
+    config
+}
+
+/// Whole address spaces from wasmtime's pool.
+fn speed_config() -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(MAX_FAST_INSTANCES)
+        .total_core_instances(MAX_FAST_INSTANCES * 4)
+        .total_memories(MAX_FAST_INSTANCES)
+        .total_tables(MAX_FAST_INSTANCES * 4)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .total_stacks(MAX_FAST_INSTANCES)
+        .max_memory_size(MAX_MEMORY_BYTES as usize)
+        .max_core_instances_per_component(16)
+        .max_memories_per_component(1)
+        .max_tables_per_component(16);
+    let mut config = config(MAX_FAST_WASM_STACK_BYTES);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use regrow_otp::{Context, LimitExceeded, LimitKind, Resource};
 use wasmtime::ResourceLimiter;
 
-/// Entries of a table at most: as many as the pool has room for, and more than programs have functions to point to.
-pub(super) const MAX_TABLE_ELEMENTS: usize = 20_000;
+/// Entries of a table at most: more than programs have functions to point to. A table of this size is just no mapping of its
+/// own (128 KiB).
+pub(super) const MAX_TABLE_ELEMENTS: usize = 16_000;
 
 /// What an entry of a table takes.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();

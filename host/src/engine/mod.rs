@@ -14,6 +14,7 @@ mod kept;
 mod memory;
 mod state;
 mod stdio;
+mod store;
 mod trap;
 mod work;
 
@@ -21,7 +22,7 @@ pub use catalog::{Catalog, Contents, Program};
 pub use component::{Component, Digest, Entry, LoadError};
 pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
 
-pub use config::{Engine, EngineError, MAX_INSTANCES};
+pub use config::{Engine, EngineError, EngineKind, MAX_INSTANCES};
 pub use state::GuestState;
 
 pub use grants::{DirGrant, Grants, NamePattern, NetPattern};

@@ -7,7 +7,7 @@ use regrow_otp::{ExitReason, LimitExceeded, LimitKind, WasmTrap};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 
-use crate::engine::config::MAX_INSTANCES;
+use crate::engine::config::MAX_FAST_INSTANCES;
 
 /// Frames of a backtrace that are kept.
 const MAX_FRAMES: usize = 32;
@@ -69,9 +69,9 @@ pub(super) fn exit_reason(error: &wasmtime::Error, last_error: String, handles: 
             requested: handles + 1,
         });
     }
-    // The pool of instances may be exhausted by other nodes of the same engine.
+    // The engine for speed has only so many.
     if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        let (limit, allowed) = (LimitKind::Processes, u64::from(MAX_INSTANCES));
+        let (limit, allowed) = (LimitKind::Processes, u64::from(MAX_FAST_INSTANCES));
         return ExitReason::Limit(LimitExceeded { limit, allowed, requested: allowed + 1 });
     }
     let trap = if let Some(Panic { message, location }) = error.downcast_ref() {

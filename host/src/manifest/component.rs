@@ -23,6 +23,8 @@ pub struct Component {
     pub name: Located<String>,
     /// A `.wasm` file, or the folder of a crate; relative to the manifest.
     pub path: Located<String>,
+    /// Whether it runs on the engine for speed, rather than on that for density.
+    pub for_speed: bool,
     /// What its processes may reach.
     pub grants: Grants,
     /// What each of its processes may use.
@@ -110,8 +112,9 @@ pub(super) fn read_component(name: Located<String>, table: Table<'_, '_>) -> Opt
     let path = table.required_string("path", "a .wasm file or the folder of a guest's crate");
     let grants = table.table("grants").map(read_grants).unwrap_or_default();
     let limits = table.table("limits").map(read_limits).unwrap_or_default();
+    let for_speed = table.word("engine", &[("density", false), ("speed", true)]).unwrap_or(false);
     table.finish();
-    Some(Component { name, path: path?, grants, limits })
+    Some(Component { name, path: path?, for_speed, grants, limits })
 }
 
 pub(super) fn read_grants(table: Table<'_, '_>) -> Grants {

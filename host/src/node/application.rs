@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::build::{BuildError, build_guests};
-use crate::engine::{Component, Contents, Engine, Grants, GuestLimits, LoadError, Program};
+use crate::engine::{Component, Contents, Engine, EngineKind, Grants, GuestLimits, LoadError, Program};
 use crate::manifest::{self, ChildStart, Diagnostic, Located, Manifest, Source};
 use crate::node::folders::Folders;
 use crate::node::tree;
@@ -267,11 +267,13 @@ async fn load(
         Diagnostic::new(spec.path.span.clone(), message, label)
     };
     let bytes = std::fs::read(file).map_err(|error| wrong(format!("it can't be read: {error}")))?;
-    let component = engine.load(spec.name.value.as_str(), &bytes).await.map_err(|error| match error {
-        LoadError::WrongWorld(_) => wrong(error.to_string())
-            .help("a guest exports `run` and `describe`: use the macro `component!` of regrow-sdk"),
-        error => wrong(error.to_string()),
-    })?;
+    let kind = if spec.for_speed { EngineKind::Speed } else { EngineKind::Density };
+    let component =
+        engine.load(spec.name.value.as_str(), kind, &bytes).await.map_err(|error| match error {
+            LoadError::WrongWorld(_) => wrong(error.to_string())
+                .help("a guest exports `run` and `describe`: use the macro `component!` of regrow-sdk"),
+            error => wrong(error.to_string()),
+        })?;
     Ok((component, bytes.len() as u64))
 }
 

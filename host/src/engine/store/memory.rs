@@ -1,0 +1,66 @@
+//! Linear memories in slots.
+
+use std::sync::Arc;
+
+use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
+
+use crate::engine::store::InstanceStore;
+use crate::engine::store::class::Classes;
+use crate::engine::store::pages::{Mapping, PAGE_BYTES};
+use crate::engine::store::pool::Slot;
+
+/// What can't be accessed behind a memory. An access whose constant offset is within this needs one comparison.
+pub(in crate::engine) const GUARD_BYTES: usize = PAGE_BYTES;
+
+struct Memory {
+    slot: Slot<Mapping>,
+    bytes: usize,
+    classes: Arc<Classes<Mapping>>,
+}
+
+// SAFETY: the slot is of this memory alone, zeroed when it is taken; its start stays where it is until it grows beyond its
+// capacity. The guard behind `bytes` can't be accessed, and what is between the guard and the capacity can't be reached
+// but through the guard: the engine compares with the length, but for offsets within the guard (`memory_guard_size`).
+unsafe impl LinearMemory for Memory {
+    fn byte_size(&self) -> usize {
+        self.bytes
+    }
+
+    fn byte_capacity(&self) -> usize {
+        self.slot.capacity()
+    }
+
+    fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {
+        let grown = new_size <= self.slot.capacity() && self.slot.grow(new_size, 0..new_size).is_ok();
+        if !grown {
+            let mut larger = self.classes.take(new_size)?;
+            larger.copy_from(&self.slot)?;
+            self.slot = larger;
+        }
+        self.bytes = new_size;
+        Ok(())
+    }
+
+    fn as_ptr(&self) -> *mut u8 {
+        self.slot.start()
+    }
+}
+
+// SAFETY: see `Memory`.
+unsafe impl MemoryCreator for InstanceStore {
+    fn new_memory(
+        &self,
+        _ty: MemoryType,
+        minimum: usize,
+        _maximum: Option<usize>,
+        reserved_size_in_bytes: Option<usize>,
+        guard_size_in_bytes: usize,
+    ) -> Result<Box<dyn LinearMemory>, String> {
+        // What the engine was configured with; compiled code relies on it.
+        if reserved_size_in_bytes.is_some_and(|bytes| bytes > 0) || guard_size_in_bytes > GUARD_BYTES {
+            return Err("the instance store reserves nothing for one memory".to_owned());
+        }
+        let slot = self.memories.take(minimum).map_err(|error| format!("no memory: {error}"))?;
+        Ok(Box::new(Memory { slot, bytes: minimum, classes: self.memories.clone() }))
+    }
+}
