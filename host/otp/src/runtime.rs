@@ -14,7 +14,7 @@ use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
 use crate::info::{InfoItem, InfoTooLarge, ProcessInfo};
 use crate::pid::{Pid, Reference};
-use crate::process::{Effects, Patience, Process, PushError, refuse};
+use crate::process::{Drained, Effects, Patience, Process, PushError, refuse};
 use crate::random::RandomSource;
 use crate::registry::{RegisterError, Registry};
 use crate::scheduler::{Scheduler, TurnCost};
@@ -30,10 +30,10 @@ pub const HOST: Pid = Pid { node: 0, slot: 0, incarnation: 0, nonce: 0 };
 /// How the reason begins of a process whose native body panicked.
 pub(crate) const HOST_PANIC: &str = "panic in the host";
 
-/// What surrounds each poll of a process: the context of an I/O reactor, say.
+/// What surrounds the workers, and so each poll of a process: the context of an I/O reactor, say.
 pub trait Surroundings: Send + Sync {
-    /// Calls `poll`, once.
-    fn poll_within(&self, poll: &mut dyn FnMut());
+    /// Calls `work`, once; it returns when the worker ends.
+    fn work_within(&self, work: &mut dyn FnMut());
 }
 
 /// What a runtime takes from outside.
@@ -44,7 +44,7 @@ pub struct RuntimeConfig {
     pub random: Box<dyn RandomSource>,
     /// Who sees what happens.
     pub events: Box<dyn EventSink>,
-    /// What surrounds each poll.
+    /// What surrounds the workers.
     pub surroundings: Option<Box<dyn Surroundings>>,
     /// How many workers it will have.
     pub workers: usize,
@@ -220,17 +220,21 @@ impl Runtime {
         (now, cost)
     }
 
+    /// Runs a worker within what processes expect to find around them.
+    pub(crate) fn within_surroundings(&self, work: &mut dyn FnMut()) {
+        match &self.inner.surroundings {
+            Some(surroundings) => surroundings.work_within(work),
+            None => work(),
+        }
+    }
+
     fn poll_body(&self, process: &Arc<Process>) -> Poll<ExitReason> {
         let mut slot = process.body.lock();
         let Some(body) = slot.as_mut() else { return Poll::Ready(ExitReason::Killed) };
         let waker = Waker::from(process.clone());
         let mut polled = Poll::Pending;
         let mut poll = || polled = body.as_mut().poll(&mut TaskContext::from_waker(&waker));
-        let result = catch_unwind(AssertUnwindSafe(|| match &self.inner.surroundings {
-            Some(surroundings) => surroundings.poll_within(&mut poll),
-            None => poll(),
-        }));
-        match result {
+        match catch_unwind(AssertUnwindSafe(&mut poll)) {
             Ok(()) => polled,
             Err(panic) => {
                 let text = format!("{HOST_PANIC}: {}", panic_text(panic.as_ref()));
@@ -303,12 +307,16 @@ impl Inner {
 
     /// Has a process apply what has arrived.
     pub(crate) fn settle(&self, process: &Process) {
+        if process.is_settled() {
+            return;
+        }
         let _in_order = process.outgoing.lock();
-        let (effects, waiter) = process.drain();
+        let Drained { effects, waiter, number } = process.drain();
         if !effects.is_empty() {
             self.send_all(effects);
         }
         self.wake_all(waiter);
+        process.has_settled(number);
     }
 
     fn info(&self, process: &Process) -> ProcessInfo {

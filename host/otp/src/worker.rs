@@ -24,7 +24,8 @@ impl Runtime {
         for index in 0..self.inner.scheduler.workers() {
             let runtime = self.clone();
             let name = format!("regrow-worker-{index}");
-            workers.threads.push(thread::Builder::new().name(name).spawn(move || work(&runtime, index))?);
+            let work = move || runtime.within_surroundings(&mut || work(&runtime, index));
+            workers.threads.push(thread::Builder::new().name(name).spawn(work)?);
         }
         Ok(workers)
     }

@@ -133,9 +133,9 @@ impl GuestState {
         }
     }
 
-    /// Charges a call of WASI's, and yields if a slice is spent. It is no moment for signals: what WASI has begun, it
-    /// ends.
-    pub(super) async fn charge_wasi(&mut self, bytes: usize) {
+    /// Charges what a host call has moved beside its arguments, and yields if a slice is spent. It is no moment for signals:
+    /// what was begun, is ended.
+    pub(super) async fn charge_moved(&mut self, bytes: usize) {
         let context = self.owner.as_ref().map(|owner| &owner.context);
         self.work.spend(context, bytes).await;
     }

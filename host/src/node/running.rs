@@ -187,9 +187,9 @@ impl Drop for Reactor {
 struct InReactor(Option<tokio::runtime::Handle>);
 
 impl Surroundings for InReactor {
-    fn poll_within(&self, poll: &mut dyn FnMut()) {
+    fn work_within(&self, work: &mut dyn FnMut()) {
         let _entered = self.0.as_ref().map(tokio::runtime::Handle::enter);
-        poll();
+        work();
     }
 }
 

@@ -10,6 +10,7 @@ use crate::monitor::Role;
 use crate::pid::{Destination, Reference, ReplyTo};
 use crate::process::{CallError, Context, SendError, State, Waiting};
 use crate::received::{MessageKind, Received};
+use crate::signal::Signal;
 
 impl Context {
     /// Sends a request and waits for its answer (`gen_server:call/3`). A server that ends is known at once; an
@@ -93,8 +94,11 @@ impl Context {
         let reference = self.hold_monitor(target, object, Role::Call, None).map_err(CallError::Limit)?;
         let Some(target) = target else { return Ok(reference) };
         let kind = MessageKind::Call(ReplyTo { pid: self.pid(), reference });
-        let sent = match self.message(kind, payload, deadline) {
-            Ok(message) => self.send_patiently(target, message, deadline).await,
+        let begun = self.message(kind, payload, deadline);
+        let begun = begun.and_then(|message| self.begin_to_send(target, Signal::Message(message)));
+        let sent = match begun {
+            Ok(Some(suspended)) => self.wait_for_room(suspended, deadline).await,
+            Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(error) = sent {

@@ -20,7 +20,7 @@ mod wait;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Wake;
 
 pub use context::Context;
@@ -111,6 +111,10 @@ pub(crate) struct Process {
     /// send them in another order (rule P48). Taken before every other lock.
     pub(crate) outgoing: Mutex<()>,
     pub(crate) inbox: Mutex<Inbox>,
+    /// How many signals have been put into the inbox, and how many of them have been applied, their effects sent: a glance,
+    /// before anything is locked.
+    arrived: AtomicU64,
+    settled: AtomicU64,
     pub(crate) state: Mutex<State>,
     pub(crate) body: Mutex<Option<Body>>,
     /// Whether it waits for another process: a glance, before its state is locked for a closer look.
@@ -149,6 +153,8 @@ impl Process {
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
             outgoing: Mutex::default(),
+            arrived: AtomicU64::default(),
+            settled: AtomicU64::default(),
             state: Mutex::new(state),
             body: Mutex::new(None),
             waits_on_process: AtomicBool::new(false),
@@ -168,18 +174,30 @@ impl Process {
     /// Puts a signal into the inbox and sees to it that the process is polled.
     #[expect(clippy::result_large_err, reason = "the signal goes back to its sender without an allocation")]
     pub(crate) fn push(self: &Arc<Self>, signal: Signal, patience: Patience) -> Result<(), PushError> {
-        self.inbox.lock().push(signal, patience)?;
+        {
+            let mut inbox = self.inbox.lock();
+            inbox.push(signal, patience)?;
+            self.arrived.fetch_add(1, Ordering::Release);
+        }
         self.scheduler.wake(self);
         Ok(())
     }
 
+    /// Whether every signal has been applied that was put into the inbox before, and what follows from it been sent.
+    pub(crate) fn is_settled(&self) -> bool {
+        // In this order: none is taken for applied that has just arrived.
+        let settled = self.settled.load(Ordering::Acquire);
+        settled == self.arrived.load(Ordering::Acquire)
+    }
+
     /// Applies the signals that have arrived. The effects are the caller's to send, after it has let go of
-    /// the state, and so is the wake of a sender for whom there is room now.
-    pub(crate) fn drain(&self) -> (Effects, Option<Pid>) {
+    /// the state, and so is the wake of a sender for whom there is room now. Then [`Drained::number`] have been settled.
+    pub(crate) fn drain(&self) -> Drained {
         let mut effects = Effects::new();
         let mut inbox = self.inbox.lock();
+        let number = self.arrived.load(Ordering::Acquire);
         if inbox.is_empty() {
-            return (effects, None);
+            return Drained { effects, waiter: None, number };
         }
         let mut signals = inbox.take();
         // Taken while the inbox is locked, so that two drains cannot overtake each other.
@@ -192,8 +210,23 @@ impl Process {
         drop(state);
         let mut inbox = self.inbox.lock();
         inbox.recycle(signals);
-        (effects, if dropped.messages > 0 { inbox.dropped(dropped) } else { None })
+        let waiter = if dropped.messages > 0 { inbox.dropped(dropped) } else { None };
+        Drained { effects, waiter, number }
     }
+
+    /// So many signals have been applied, and their effects sent. `outgoing` is held.
+    pub(crate) fn has_settled(&self, number: u64) {
+        self.settled.store(number, Ordering::Release);
+    }
+}
+
+/// What signals that were applied have led to.
+pub(crate) struct Drained {
+    pub(crate) effects: Effects,
+    /// A sender for whom there is room now.
+    pub(crate) waiter: Option<Pid>,
+    /// How many signals have been put into the inbox so far.
+    pub(crate) number: u64,
 }
 
 impl Wake for Process {

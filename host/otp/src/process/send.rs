@@ -1,6 +1,7 @@
 //! Sending: messages, replies, and what a full mailbox does to their senders.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -26,7 +27,10 @@ impl Context {
     /// [`SendError`]
     pub async fn send(&self, to: &Destination, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
         let to = self.resolve(to)?;
-        self.send_patiently(to, self.message(kind, payload, None)?, None).await
+        match self.begin_to_send(to, Signal::Message(self.message(kind, payload, None)?))? {
+            None => Ok(()),
+            Some(suspended) => self.wait_for_room(suspended, None).await,
+        }
     }
 
     /// Sends a message, and does not wait for room (`erlang:send/3` with `nosuspend`).
@@ -57,7 +61,10 @@ impl Context {
     ) -> Result<(), SendError> {
         let message = self.message(kind, payload, None)?;
         let signal = Signal::AliasMessage { reference: alias.reference, message };
-        self.push_patiently(alias.pid, signal, None).await
+        match self.begin_to_send(alias.pid, signal)? {
+            None => Ok(()),
+            Some(suspended) => self.wait_for_room(suspended, None).await,
+        }
     }
 
     /// Answers a call (`gen_server:reply/2`). Nothing happens if the caller does not wait any more.
@@ -102,26 +109,12 @@ impl Context {
         Message { from: self.pid(), kind, payload, envelope: Envelope { component, trace: None, deadline } }
     }
 
-    /// Sends a message and waits for room, until `deadline` at most.
-    pub(super) async fn send_patiently(
-        &self,
-        to: Pid,
-        message: Message,
-        deadline: Option<Instant>,
-    ) -> Result<(), SendError> {
-        self.push_patiently(to, Signal::Message(message), deadline).await
-    }
-
-    async fn push_patiently(
-        &self,
-        to: Pid,
-        signal: Signal,
-        deadline: Option<Instant>,
-    ) -> Result<(), SendError> {
+    /// Puts a signal into the receiver's inbox; if there is no room and it waits for some, what is to be waited for.
+    pub(super) fn begin_to_send(&self, to: Pid, signal: Signal) -> Result<Option<Suspended>, SendError> {
         let patience = if to == self.pid() { Patience::None } else { Patience::Wait };
         match self.push(to, signal, patience) {
-            Ok(()) => Ok(()),
-            Err(Refusal { back: Some(suspended), .. }) => self.wait_for_room(suspended, deadline).await,
+            Ok(()) => Ok(None),
+            Err(Refusal { back: Some(suspended), .. }) => Ok(Some(Box::new(suspended))),
             Err(Refusal { error, .. }) => Err(error),
         }
     }
@@ -160,12 +153,18 @@ impl Context {
         self.emit(Event::Refused { from: self.pid(), to, dropped });
     }
 
-    /// Waits in `place` until the signal finds room, or `deadline` has passed.
-    async fn wait_for_room(
+    /// Waits until a signal finds room, or `deadline` has passed. Boxed: few sends come to this, and all would have to carry
+    /// what it needs.
+    pub(super) fn wait_for_room(
         &self,
-        (mut place, signal): (Place, Signal),
+        suspended: Suspended,
         deadline: Option<Instant>,
-    ) -> Result<(), SendError> {
+    ) -> Pin<Box<dyn Future<Output = Result<(), SendError>> + Send + '_>> {
+        Box::pin(self.wait_in_place(suspended, deadline))
+    }
+
+    async fn wait_in_place(&self, suspended: Suspended, deadline: Option<Instant>) -> Result<(), SendError> {
+        let (mut place, signal) = *suspended;
         let waiting = Waiting::Room { at: place.at.pid, ticket: place.ticket, deadline };
         let mut wait = Wait::new(self, waiting);
         let mut signal = Some(signal);
@@ -202,6 +201,9 @@ impl Context {
     }
 }
 
+/// A signal that waits for room, and its place in the line.
+pub(super) type Suspended = Box<(Place, Signal)>;
+
 /// Why a message was not sent, and the way to wait, if there is one.
 struct Refusal {
     error: SendError,
@@ -210,7 +212,7 @@ struct Refusal {
 
 /// A place among the senders that wait for room. Given up when it is dropped: when the sender got room, gave up,
 /// or was killed.
-struct Place {
+pub(super) struct Place {
     context: Context,
     at: Arc<Process>,
     ticket: u64,

@@ -16,7 +16,7 @@ impl GuestState {
         received: Option<regrow_otp::Received>,
     ) -> wasmtime::Result<Option<wit::Received>> {
         if let Some(received) = &received {
-            self.charge(received.copied_len()).await?;
+            self.charge_moved(received.copied_len()).await;
         }
         Ok(received.map(Into::into))
     }
@@ -146,12 +146,12 @@ impl Host for GuestState {
             Err(error) => return Ok(Err(CallError::Refused(error))),
         };
         let answer = context.call(&to, Bytes::from(payload), milliseconds(timeout_ms)).await;
-        self.charge(match &answer {
+        self.charge_moved(match &answer {
             Ok(answer) => answer.len(),
             Err(OtpCallError::Down(reason)) => reason.weight(),
             Err(_) => 0,
         })
-        .await?;
+        .await;
         Ok(answer.map(Vec::from).map_err(|error| match error {
             OtpCallError::Timeout => CallError::Timeout,
             OtpCallError::Down(reason) => CallError::Down(reason.into()),

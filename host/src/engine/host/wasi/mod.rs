@@ -27,7 +27,7 @@ macro_rules! charged {
         $($instance.func_wrap_async($name, |mut store: Store<'_>, ($($argument,)*): ($($type,)*)| {
             Box::new(async move {
                 let state = store.data_mut();
-                state.charge_wasi($each $(+ $bytes)?).await;
+                state.charge_moved($each $(+ $bytes)?).await;
                 let result = $function($view!(state), $($argument),*);
                 Ok((state.$result(result)?,))
             })
@@ -48,14 +48,14 @@ pub(in crate::engine) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmt
         Box::new(async move {
             let variables = environment::Host::get_environment(&mut store.data_mut().cli())?;
             let bytes = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
-            store.data_mut().charge_wasi(bytes).await;
+            store.data_mut().charge_moved(bytes).await;
             Ok((variables,))
         })
     })?;
     environment.func_wrap_async("get-arguments", |mut store: Store<'_>, (): ()| {
         Box::new(async move {
             let arguments = environment::Host::get_arguments(&mut store.data_mut().cli())?;
-            store.data_mut().charge_wasi(arguments.iter().map(String::len).sum()).await;
+            store.data_mut().charge_moved(arguments.iter().map(String::len).sum()).await;
             Ok((arguments,))
         })
     })
@@ -103,7 +103,7 @@ impl GuestState {
     async fn charge_random(&mut self, len: u64) {
         const PRICE: u64 = 8;
         let bytes = len.min(MAX_RANDOM_BYTES).saturating_mul(PRICE);
-        self.charge_wasi(usize::try_from(bytes).unwrap_or(usize::MAX)).await;
+        self.charge_moved(usize::try_from(bytes).unwrap_or(usize::MAX)).await;
     }
 }
 
@@ -111,14 +111,14 @@ fn add_clocks(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     let mut monotonic = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
     monotonic.func_wrap_async("now", |mut store: Store<'_>, (): ()| {
         Box::new(async move {
-            store.data_mut().charge_wasi(0).await;
+            store.data_mut().charge_moved(0).await;
             Ok((monotonic_clock::Host::now(&mut store.data_mut().clocks())?,))
         })
     })?;
     let mut wall = linker.instance("wasi:clocks/wall-clock@0.2.12")?;
     wall.func_wrap_async("now", |mut store: Store<'_>, (): ()| {
         Box::new(async move {
-            store.data_mut().charge_wasi(0).await;
+            store.data_mut().charge_moved(0).await;
             Ok((wall_clock::Host::now(&mut store.data_mut().clocks())?,))
         })
     })

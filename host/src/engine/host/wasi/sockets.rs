@@ -35,7 +35,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
         |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
             Box::new(async move {
                 let state = store.data_mut();
-                state.charge_wasi(0).await;
+                state.charge_moved(0).await;
                 if state.grants().tcp.is_empty() || !state.has_handles() {
                     state.denied("tcp", "a socket");
                     return Ok((Err::<Resource<tcp::TcpSocket>, _>(SocketErrorCode::AccessDenied),));
@@ -54,7 +54,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
         |mut store: Store<'_>, (family,): (IpAddressFamily,)| {
             Box::new(async move {
                 let state = store.data_mut();
-                state.charge_wasi(0).await;
+                state.charge_moved(0).await;
                 if state.grants().udp.is_empty() || !state.has_handles() {
                     state.denied("udp", "a socket");
                     return Ok((Err::<Resource<udp::UdpSocket>, _>(SocketErrorCode::AccessDenied),));
@@ -74,7 +74,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
         |mut store: Store<'_>, (network, name): (Resource<network::Network>, String)| {
             Box::new(async move {
                 let state = store.data_mut();
-                state.charge_wasi(name.len()).await;
+                state.charge_moved(name.len()).await;
                 if !state.may_resolve(&name) {
                     state.denied("dns", &name);
                     return Ok((Err(SocketErrorCode::AccessDenied),));
@@ -97,7 +97,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
         |mut store: Store<'_>, (stream,): (Resource<ip_name_lookup::ResolveAddressStream>,)| {
             Box::new(async move {
                 let (state, rep) = (store.data_mut(), stream.rep());
-                state.charge_wasi(0).await;
+                state.charge_moved(0).await;
                 let next = ip_name_lookup::HostResolveAddressStream::resolve_next_address(
                     &mut state.sockets(),
                     stream,

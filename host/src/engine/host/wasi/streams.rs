@@ -53,7 +53,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
         Box::new(async move {
             let state = store.data_mut();
             let read = streams::HostInputStream::read(state.ctx().table, stream, len);
-            state.charge_wasi(read.as_ref().map_or(0, Vec::len)).await;
+            state.charge_moved(read.as_ref().map_or(0, Vec::len)).await;
             Ok((state.stream_result(read)?,))
         })
     })
@@ -83,7 +83,7 @@ fn add_poll(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
             if pollables.len() > MAX_POLLED {
                 return Err(wasmtime::format_err!("`poll` waits for {MAX_POLLED} pollables at most"));
             }
-            store.data_mut().charge_wasi(pollables.len() * POLLED_BYTES).await;
+            store.data_mut().charge_moved(pollables.len() * POLLED_BYTES).await;
             Ok((io_poll::Host::poll(store.data_mut().ctx().table, pollables).await?,))
         })
     })?;
@@ -91,7 +91,7 @@ fn add_poll(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
         "[method]pollable.ready",
         |mut store: Store<'_>, (pollable,): (Resource<DynPollable>,)| {
             Box::new(async move {
-                store.data_mut().charge_wasi(0).await;
+                store.data_mut().charge_moved(0).await;
                 Ok((io_poll::HostPollable::ready(store.data_mut().ctx().table, pollable).await?,))
             })
         },
