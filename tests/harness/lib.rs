@@ -6,6 +6,7 @@ mod guests;
 mod log;
 mod node;
 pub mod raw;
+pub mod report;
 mod scenario;
 mod supervision;
 

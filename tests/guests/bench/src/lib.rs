@@ -22,6 +22,7 @@ fn bench(_: ()) -> Result<(), ExitReason> {
             "ring" => ring(count),
             "fan-in" => fan_in(count),
             "chain" => chain(count),
+            "call all" => call_all(count),
             "timer" => timers(count),
             "expire" => expiries(count),
             other => Err(ExitReason::error(&format!("there is no program {other:?}"))),

@@ -66,6 +66,17 @@ pub(crate) fn calls(count: u32) -> Time {
     Ok(time)
 }
 
+/// Each of so many counters of the tree, once.
+pub(crate) fn call_all(count: u32) -> Time {
+    let start = Instant::now();
+    for number in 1..=count {
+        // A tree with a single one has not numbered it.
+        let name = if count == 1 { "idle".to_owned() } else { format!("idle-{number}") };
+        ServerRef::<Counter>::new(name).call(&1)?;
+    }
+    Ok(start.elapsed())
+}
+
 pub(crate) fn hello(to: Pid) -> Result<(), ExitReason> {
     Ok(mailbox::send(to, &())?)
 }

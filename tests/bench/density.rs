@@ -1,0 +1,144 @@
+//! What live processes cost: memory, page tables, mappings of the kernel's, and whether that stays the same for many.
+//!
+//! `cargo bench -p regrow-tests --bench density [-- COUNT…]`
+
+use std::process::Command;
+use std::time::Instant;
+
+use bytes::Bytes;
+use regrow::engine::Engine;
+use regrow::observe::Level;
+use regrow_otp::{Destination, SpawnOptions};
+use regrow_term::{decode, encode};
+use regrow_tests::report::{Goal, Report};
+use regrow_tests::{bench_node, block_on, guest_folder, run_native};
+
+/// How many processes there are, one program after the other: each starts with nothing.
+const COUNTS: [u32; 4] = [1_000, 10_000, 100_000, 500_000];
+
+/// Says that this program is one point of the curve.
+const POINT: &str = "REGROW_BENCH_POINT";
+
+/// What one point has found.
+type Point = Vec<(String, f64, &'static str, Option<Goal>)>;
+
+fn main() {
+    if let Ok(count) = std::env::var(POINT) {
+        let count = count.parse().unwrap_or_else(|error| panic!("{POINT}: {error}"));
+        for (name, value, unit, goal) in point(count) {
+            let (sign, goal) = match goal {
+                Some(Goal::AtMost(goal)) => ("most", goal),
+                Some(Goal::AtLeast(goal)) => ("least", goal),
+                None => ("none", 0.0),
+            };
+            println!("{POINT}\t{name}\t{value}\t{unit}\t{sign}\t{goal}");
+        }
+        return;
+    }
+    let wanted: Vec<u32> = std::env::args().skip(1).filter_map(|count| count.parse().ok()).collect();
+    let counts = if wanted.is_empty() { COUNTS.to_vec() } else { wanted };
+    let mut report = Report::new("density");
+    for count in counts {
+        println!("{count} idle GenServers, supervised and named");
+        of_program(count, &mut report);
+    }
+    report.write();
+}
+
+/// Runs one point in a program of its own.
+fn of_program(count: u32, report: &mut Report) {
+    let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let output = Command::new(program).env(POINT, count.to_string()).env_remove("RUST_BACKTRACE").output();
+    let output = output.unwrap_or_else(|error| panic!("{error}"));
+    assert!(output.status.success(), "{count}: {}", String::from_utf8_lossy(&output.stderr));
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [POINT, name, value, unit, sign, goal] = fields[..] else { continue };
+        let number = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
+        let goal = match sign {
+            "most" => Some(Goal::AtMost(number(goal))),
+            "least" => Some(Goal::AtLeast(number(goal))),
+            _ => None,
+        };
+        let unit = ["KiB", "µs", "s", ""].into_iter().find(|known| *known == unit).unwrap_or("");
+        report.row(format!("  {name}, of {count}"), number(value), unit, goal);
+    }
+}
+
+/// What this program takes now: KiB that are resident, KiB of page tables, mappings.
+fn taken() -> [f64; 3] {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let of = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+    };
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default().lines().count();
+    [of("VmRSS:"), of("VmPTE:"), maps as f64]
+}
+
+fn point(count: u32) -> Point {
+    let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
+    // Compiled, and run once.
+    run(&engine, 1, |_| {});
+    let before = taken();
+    let mut after = before;
+    let mut call_all = 0.0;
+    let (start, stop) = run(&engine, count, |call| {
+        after = taken();
+        call_all = call();
+    });
+    let each = |index: usize| (after[index] - before[index]) / f64::from(count);
+    // With few, the program's own arenas show.
+    let goal = (count >= 10_000).then_some(Goal::AtMost(24.0));
+    vec![
+        ("memory and page tables of one".to_owned(), each(0) + each(1), "KiB", goal),
+        ("  of that, page tables".to_owned(), each(1), "KiB", None),
+        ("mappings that came with all".to_owned(), after[2] - before[2], "", None),
+        ("start of one".to_owned(), start / f64::from(count) * 1e6, "µs", None),
+        ("call of one, after another".to_owned(), call_all / f64::from(count), "µs", None),
+        ("orderly stop of all".to_owned(), stop, "s", None),
+    ]
+}
+
+/// A node with so many; the seconds that its start and its stop took. `meanwhile` gets a function that calls all of them once
+/// and returns the microseconds that it took.
+fn run(engine: &Engine, count: u32, meanwhile: impl FnOnce(&dyn Fn() -> f64)) -> (f64, f64) {
+    let text = format!(
+        r#"
+        [application]
+        name = "bench"
+        [components.bench]
+        path = {:?}
+        grants = {{ clocks = true, lookup = ["*"] }}
+        [supervisor]
+        [[supervisor.children]]
+        id = "bench"
+        component = "bench"
+        entry = "bench"
+        name = "bench"
+        [[supervisor.children]]
+        id = "idle"
+        count = {count}
+        component = "bench"
+        entry = "counter"
+        name = "idle"
+        "#,
+        guest_folder("bench"),
+    );
+    let started = Instant::now();
+    let node = bench_node(engine, text, 2, Level::Error);
+    block_on(node.steering().await_started()).unwrap_or_else(|error| panic!("{error}"));
+    let start = started.elapsed().as_secs_f64();
+    meanwhile(&|| {
+        let request = Bytes::from(encode(&("call all", count)).unwrap_or_default());
+        let answer = run_native(node.runtime(), SpawnOptions::default(), move |context| async move {
+            context.call(&Destination::from("bench"), request, None).await
+        });
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+        decode::<f64>(&answer).unwrap_or_else(|error| panic!("{error}"))
+    });
+    let stopped = Instant::now();
+    node.stop();
+    block_on(node.wait());
+    (start, stopped.elapsed().as_secs_f64())
+}
