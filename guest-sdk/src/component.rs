@@ -5,7 +5,7 @@ use regrow_term::decode;
 use serde::de::DeserializeOwned;
 
 use crate::exit_reason::ExitReason;
-use crate::gen_server::{self, GenServer};
+use crate::gen_server::{self, GenServer, Hibernate};
 use crate::process::{self, InitResult};
 
 /// A component: its entries. Made by [`component!`](crate::component!).
@@ -22,6 +22,8 @@ pub struct Entry {
     pub documentation: &'static [&'static str],
     /// Runs it on an encoded argument.
     pub run: fn(&[u8]) -> Result<(), ExitReason>,
+    /// Goes on with an encoded state, after [`process::hibernate`]; none if it does not hibernate.
+    pub resume: Option<fn(&[u8]) -> Result<(), ExitReason>>,
 }
 
 /// What an entry may return: nothing, or a result whose error is the exit reason.
@@ -48,13 +50,28 @@ impl<E: Into<ExitReason>> EntryResult for Result<(), E> {
 impl Component {
     /// Runs an entry, as the body of this process.
     pub(crate) fn run(&self, entry: &str, argument: &[u8]) -> Result<(), ExitReason> {
-        crate::panic::install();
-        crate::logging::install();
-        match self.entries.iter().find(|known| known.name == entry) {
-            Some(entry) => (entry.run)(argument),
-            None => Err(ExitReason::Error(alloc::format!("no entry {entry:?}").into())),
+        install();
+        (self.entry(entry)?.run)(argument)
+    }
+
+    /// Goes on with an entry that has hibernated, as the body of this process.
+    pub(crate) fn resume(&self, entry: &str, state: &[u8]) -> Result<(), ExitReason> {
+        install();
+        match self.entry(entry)?.resume {
+            Some(resume) => resume(state),
+            None => Err(ExitReason::Error(alloc::format!("the entry {entry:?} can't be resumed").into())),
         }
     }
+
+    fn entry(&self, name: &str) -> Result<&Entry, ExitReason> {
+        let known = self.entries.iter().find(|known| known.name == name);
+        known.ok_or_else(|| ExitReason::Error(alloc::format!("no entry {name:?}").into()))
+    }
+}
+
+fn install() {
+    crate::panic::install();
+    crate::logging::install();
 }
 
 impl Entry {
@@ -91,6 +108,30 @@ pub fn run_server<S: GenServer>(argument: &[u8]) -> Result<(), ExitReason> {
     gen_server::run::<S>(understand(argument)?)
 }
 
+/// Goes on with a function whose process has hibernated.
+#[doc(hidden)]
+pub fn resume_process<S: DeserializeOwned, R: EntryResult>(
+    function: fn(S) -> R,
+    state: &[u8],
+) -> Result<(), ExitReason> {
+    let state = decode(state).map_err(|error| {
+        ExitReason::Error(alloc::format!("the state does not fit the entry: {error}").into())
+    })?;
+    function(state).into_result()
+}
+
+/// Runs a GenServer that hibernates.
+#[doc(hidden)]
+pub fn run_hibernating<S: Hibernate>(argument: &[u8]) -> Result<(), ExitReason> {
+    gen_server::run_hibernating::<S>(understand(argument)?)
+}
+
+/// Goes on with a GenServer that has hibernated.
+#[doc(hidden)]
+pub fn resume_server<S: Hibernate>(state: &[u8]) -> Result<(), ExitReason> {
+    resume_process(gen_server::resume::<S>, state)
+}
+
 fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
     decode(argument).map_err(|error| {
         ExitReason::Error(alloc::format!("the argument does not fit the entry: {error}").into())
@@ -102,7 +143,9 @@ fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
 /// Each entry is one of
 /// - `"name" => process function`: runs `fn(A)` or `fn(A) -> Result<(), E>`, with a deserialized argument;
 /// - `"name" => init function`: the same, for a function that calls [`process::init_ack`] itself;
-/// - `"name" => server Type`: runs a [`GenServer`].
+/// - `"name" => process function, resume other`: the same, for a process that hibernates: `other` gets its state;
+/// - `"name" => server Type`: runs a [`GenServer`];
+/// - `"name" => hibernating Type`: runs a [`GenServer`] that hibernates ([`Hibernate`]).
 ///
 /// A doc comment before an entry says what it is for.
 ///
@@ -125,13 +168,14 @@ fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
 /// ```
 #[macro_export]
 macro_rules! component {
-    ($($(#[doc = $doc:literal])* $name:literal => $kind:ident $target:path),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])* $name:literal => $kind:ident $target:path $(, resume $resume:path)?),+ $(,)?) => {
         /// What this crate is as a component.
         pub static COMPONENT: $crate::Component = $crate::Component {
             entries: &[$($crate::Entry {
                 name: $name,
                 documentation: &[$($doc),*],
                 run: $crate::__entry!($kind $target),
+                resume: $crate::__resume!($kind $target $(, $resume)?),
             }),+],
         };
         $crate::__export!();
@@ -149,6 +193,23 @@ macro_rules! __entry {
     };
     (server $server:path) => {
         $crate::sys::run_server::<$server>
+    };
+    (hibernating $server:path) => {
+        $crate::sys::run_hibernating::<$server>
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resume {
+    (hibernating $server:path) => {
+        Some($crate::sys::resume_server::<$server>)
+    };
+    ($kind:ident $target:path, $resume:path) => {
+        Some(|state| $crate::sys::resume_process($resume, state))
+    };
+    ($kind:ident $target:path) => {
+        None
     };
 }
 

@@ -97,6 +97,25 @@ pub trait GenServer: Sized {
     }
 }
 
+/// A server that can give its instance back while it has nothing to do: its state is kept as bytes, and the next message finds
+/// a fresh instance. Whoever calls it does not notice.
+pub trait Hibernate: GenServer {
+    /// What is kept of it.
+    type State: Serialize + DeserializeOwned;
+
+    /// What is to be kept.
+    fn save(&self) -> Self::State;
+
+    /// The server, from what was kept.
+    fn restore(state: Self::State) -> Self;
+
+    /// After how long without a message it hibernates (`hibernate_after`); none, unless a callback says so
+    /// ([`Next::Hibernate`]).
+    fn hibernate_after(&self) -> Option<Duration> {
+        None
+    }
+}
+
 /// How `init` went.
 #[derive(Debug)]
 pub enum Init<S> {
@@ -113,6 +132,8 @@ pub enum Init<S> {
 pub enum CallResult<R> {
     /// This answer.
     Reply(R),
+    /// This answer, and then hibernation, if the server is one that hibernates.
+    ReplyAndHibernate(R),
     /// The answer comes later.
     NoReply,
     /// This answer, after `terminate`; then the end.
@@ -126,6 +147,8 @@ pub enum CallResult<R> {
 pub enum Next {
     /// The next message.
     Continue,
+    /// Hibernation until the next message, if the server is one that hibernates.
+    Hibernate,
     /// The end.
     Stop(ExitReason),
 }
@@ -262,9 +285,38 @@ where
     }
 }
 
-/// The server's loop.
+/// How a server hibernates.
+struct Hibernation<S> {
+    after: fn(&S) -> Option<Duration>,
+    /// Returns only if it fails.
+    hibernate: fn(&S) -> Error,
+}
+
+impl<S: Hibernate> Hibernation<S> {
+    const OF_SERVER: Self =
+        Self { after: S::hibernate_after, hibernate: |server| process::hibernate(&server.save()) };
+}
+
+/// A server from its start to its end.
 pub(crate) fn run<S: GenServer>(argument: S::Argument) -> Result<(), ExitReason> {
-    let mut server = match S::init(argument) {
+    start_up::<S>(argument, None)
+}
+
+/// As [`run`], for a server that hibernates.
+pub(crate) fn run_hibernating<S: Hibernate>(argument: S::Argument) -> Result<(), ExitReason> {
+    start_up(argument, Some(Hibernation::<S>::OF_SERVER))
+}
+
+/// A server that has hibernated, to its end.
+pub(crate) fn resume<S: Hibernate>(state: S::State) -> Result<(), ExitReason> {
+    serve_all(S::restore(state), Some(Hibernation::OF_SERVER))
+}
+
+fn start_up<S: GenServer>(
+    argument: S::Argument,
+    hibernation: Option<Hibernation<S>>,
+) -> Result<(), ExitReason> {
+    let server = match S::init(argument) {
         Init::Started(server) => server,
         Init::Ignore => {
             process::init_ack(InitResult::Ignore);
@@ -276,18 +328,37 @@ pub(crate) fn run<S: GenServer>(argument: S::Argument) -> Result<(), ExitReason>
         }
     };
     process::init_ack(InitResult::Started);
+    serve_all(server, hibernation)
+}
+
+/// The server's loop.
+fn serve_all<S: GenServer>(mut server: S, hibernation: Option<Hibernation<S>>) -> Result<(), ExitReason> {
     let parent = process::parent();
+    let hibernate = |server: &S| {
+        if let Some(hibernation) = &hibernation {
+            let error = (hibernation.hibernate)(server);
+            log::warn!("the server goes on and does not hibernate: {error}");
+        }
+    };
     loop {
-        let Some(received) = mailbox::receive(None) else { continue };
+        let idle = hibernation.as_ref().and_then(|hibernation| (hibernation.after)(&server));
+        let Some(received) = mailbox::receive(idle) else {
+            hibernate(&server);
+            continue;
+        };
         let next = match received {
             // Rule G32: the parent's end is the server's, whatever the reason.
             Received::Exit { from, reason } if Some(from) == parent => Next::Stop(reason),
             Received::Message(message) => serve(&mut server, message),
             other => server.handle_info(other),
         };
-        if let Next::Stop(reason) = next {
-            server.terminate(&reason);
-            return ended(reason);
+        match next {
+            Next::Continue => {}
+            Next::Hibernate => hibernate(&server),
+            Next::Stop(reason) => {
+                server.terminate(&reason);
+                return ended(reason);
+            }
         }
     }
 }
@@ -325,6 +396,10 @@ fn called<S: GenServer>(server: &mut S, request: S::Call, from: ReplyTo) -> Next
         CallResult::Reply(reply) => {
             answer(reply);
             Next::Continue
+        }
+        CallResult::ReplyAndHibernate(reply) => {
+            answer(reply);
+            Next::Hibernate
         }
         CallResult::NoReply => Next::Continue,
         CallResult::StopNoReply(reason) => Next::Stop(reason),

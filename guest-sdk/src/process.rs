@@ -187,6 +187,55 @@ pub fn exit(reason: ExitReason) -> ! {
     sys::exit(reason)
 }
 
+/// Gives this process's instance back, memory and call stack with it, and keeps the process: pid, mailbox, links, monitors,
+/// names, timers. When there is something in its mailbox, which may be at once, it goes on in the function behind `resume`
+/// of its entry, with `state` (`proc_lib:hibernate/3`).
+///
+/// Returns only if it fails, with the reason: [`Error::Unsupported`] (a file or a socket is open), [`Error::Limit`] (a
+/// state of more bytes than a message may have), [`Error::BadArgument`] (a state that can't be encoded).
+///
+/// ```
+/// use regrow_sdk::{ExitReason, mailbox, process};
+///
+/// fn count(_: ()) -> Result<(), ExitReason> {
+///     hibernate_with(0)
+/// }
+///
+/// fn hibernate_with(count: u64) -> Result<(), ExitReason> {
+///     Err(process::hibernate(&count).into())
+/// }
+///
+/// fn go_on(count: u64) -> Result<(), ExitReason> {
+///     if let Some(message) = mailbox::receive_message(None) {
+///         mailbox::send(message.from, &(count + 1))?;
+///     }
+///     hibernate_with(count + 1)
+/// }
+///
+/// regrow_sdk::component! {
+///     /// Counts its messages, and has no memory while there are none.
+///     "count" => process count, resume go_on,
+/// }
+/// # fn main() {
+/// # use regrow_sdk::process::SpawnOptions;
+/// regrow_sdk::testing::run(&COMPONENT, || {
+///     let counter = process::spawn("count", &(), &SpawnOptions::default())?.pid;
+///     for expected in 1..=3u64 {
+///         mailbox::send(counter, &())?;
+///         let answer: u64 = mailbox::receive_message(None).expect("an answer").decode()?;
+///         assert_eq!(answer, expected);
+///     }
+///     Ok(())
+/// });
+/// # }
+/// ```
+pub fn hibernate<S: Serialize + ?Sized>(state: &S) -> Error {
+    match crate::mailbox::payload(state) {
+        Ok(state) => sys::hibernate(&state),
+        Err(error) => error,
+    }
+}
+
 /// Sends an exit signal (`exit/2`). [`ExitReason::Kill`] can't be trapped.
 ///
 /// # Errors

@@ -39,7 +39,7 @@ pub fn run(component: &'static Component, body: impl FnOnce() -> Result<(), Exit
         context.set_trap_exit(true);
         let options = SpawnOptions { link: true, ..SpawnOptions::default() };
         let spawned = context
-            .spawn(options, move |context| sys::run_as_process(context, component, body))
+            .spawn(options, move |context| sys::run_as_process(context, component, None, body))
             .expect("a process for a test");
         let reason = context.await_down(spawned.0).await;
         let _ = ended.send(ExitReason::from(reason));

@@ -51,6 +51,10 @@ entries! {
     g39_g40_requests: "requests",
     g17_to_g33_gen_server: "gen-server",
     g1_to_g8_gen_server_starts: "gen-server-start",
+    p54_hibernation_keeps_everything_but_memory: "hibernate",
+    p54_hibernation_ends_at_once_if_messages_wait: "hibernate-queue",
+    p54_who_hibernates_can_be_killed: "hibernate-killed",
+    g29_g30_servers_that_hibernate: "hibernate-servers",
     supervision_needs_grants: "supervisor-denied",
 }
 
@@ -111,7 +115,8 @@ fn a_guest_manages_the_supervisors_that_it_has_a_grant_for_and_no_others() {
 }
 
 /// Entries whose tests need more than the entry.
-const OTHERS: &[&str] = &["supervisor-manages", "prints", "files", "environment", "crashes", "wait-cycle"];
+const OTHERS: &[&str] =
+    &["supervisor-manages", "prints", "files", "environment", "crashes", "wait-cycle", "hibernate-refused"];
 
 /// Those of `grants.rs`.
 const GRANTS: &[&str] = &[
@@ -157,6 +162,7 @@ fn a_folder_may_be_read_and_nothing_beside_it() {
     std::os::unix::fs::symlink(outside.path().join("secret.txt"), folder.join("link")).unwrap();
     let granted = format!("grants.dirs = [{{ host = {folder:?}, guest = \"/data\" }}]");
     passes("files", "args = \"/data\"", &granted);
+    passes("hibernate-refused", "", &granted);
 }
 
 #[test]

@@ -20,4 +20,6 @@ pub(crate) fn whole_milliseconds(duration: core::time::Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-pub use crate::component::{run_init, run_process, run_server};
+pub use crate::component::{
+    resume_process, resume_server, run_hibernating, run_init, run_process, run_server,
+};

@@ -1,5 +1,6 @@
 //! The life of an instance: one process, one store, from its start argument to its exit reason.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,13 +10,13 @@ use std::task::Poll;
 use bytes::Bytes;
 use regrow_otp::supervisor::{StartChild, Started, Target, joined_arguments};
 use regrow_otp::{
-    Budget, Context, ExitReason, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions,
-    tightened,
+    Budget, Context, ExitReason, Limits, Pid, ProcessKind, Reference, Resource, Runtime, SpawnError,
+    SpawnOptions, tightened,
 };
 use regrow_term::{Term, decode, encode};
 use wasmtime::Store;
 
-use crate::engine::bindings::{EntryCall, StartArgument};
+use crate::engine::bindings::{EntryCall, SavedState, StartArgument};
 use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::Grants;
 use crate::engine::host::convert;
@@ -159,13 +160,22 @@ impl StartChild for StartGuest {
 struct Metered {
     store: Store<GuestState>,
     context: Context,
+    /// What earlier instances of the process have used.
+    before: u64,
+}
+
+impl Metered {
+    fn new(store: Store<GuestState>, context: Context) -> Self {
+        let before = context.meter().reductions.load(Ordering::Relaxed);
+        Self { store, context, before }
+    }
 }
 
 impl Drop for Metered {
     fn drop(&mut self) {
         let spent = u64::MAX - self.store.get_fuel().unwrap_or(u64::MAX);
         let on_host = self.store.data().work.reductions();
-        self.context.settle_reductions(spent.saturating_add(on_host));
+        self.context.settle_reductions(self.before.saturating_add(spent).saturating_add(on_host));
     }
 }
 
@@ -192,17 +202,57 @@ async fn counting_slices<T>(
     .await
 }
 
-/// Runs a process from its beginning to its end.
+/// The guest gives its instance back, from inside a host call: unwinds it. The process goes on with this state.
+#[derive(Debug)]
+pub(super) struct Hibernate(pub(super) Box<[u8]>);
+
+impl fmt::Display for Hibernate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("hibernate")
+    }
+}
+
+impl std::error::Error for Hibernate {}
+
+/// How an instance ended.
+enum InstanceEnd {
+    /// And its process with it.
+    Process(ExitReason),
+    /// The process waits for its next message, with this state.
+    Hibernates(Box<[u8]>),
+}
+
+/// Runs a process from its beginning to its end: an instance, and another one whenever it has hibernated.
 async fn run(mut start: StartGuest, context: Context) -> ExitReason {
+    context.meter().memory_limit_bytes.store(start.limits.memory_bytes, Ordering::Relaxed);
+    // The process has these, or whoever keeps its specification.
+    (start.budget, start.kept) = (None, None);
+    let argument = std::mem::replace(&mut start.argument, Argument::Encoded(Bytes::new())).into_encoded();
+    let mut argument = StartArgument::Spawned(EntryCall { entry: start.entry.to_string(), argument });
+    loop {
+        // Boxed: a process that hibernates keeps no room for an instance.
+        let state = match Box::pin(run_instance(&start, &context, argument)).await {
+            InstanceEnd::Process(reason) => return reason,
+            InstanceEnd::Hibernates(state) => state,
+        };
+        let kept = match context.hold(Resource::Memory, state.len() as u64) {
+            Ok(kept) => kept,
+            Err(limit) => return ExitReason::Limit(limit),
+        };
+        context.meter().memory_bytes.store(state.len() as u64, Ordering::Relaxed);
+        context.hibernate().await;
+        drop(kept);
+        argument =
+            StartArgument::Resumed(SavedState { entry: start.entry.to_string(), state: state.into_vec() });
+    }
+}
+
+async fn run_instance(start: &StartGuest, context: &Context, argument: StartArgument) -> InstanceEnd {
     let name = start.name.clone().unwrap_or_else(|| start.entry.to_string());
     let log = GuestLog::new(start.catalog.logger().clone(), context.clone(), &name);
-    let argument = StartArgument::Spawned(EntryCall {
-        entry: start.entry.to_string(),
-        argument: std::mem::replace(&mut start.argument, Argument::Encoded(Bytes::new())).into_encoded(),
-    });
     let argument_bytes = match &argument {
         StartArgument::Spawned(call) => call.argument.len(),
-        _ => 0,
+        StartArgument::Resumed(saved) | StartArgument::Upgraded(saved) => saved.state.len(),
     };
     let pre = &start.program.component.pre;
     let owner = Owner {
@@ -213,9 +263,7 @@ async fn run(mut start: StartGuest, context: Context) -> ExitReason {
         log: Arc::new(log),
     };
     let slice = start.catalog.slice_reductions();
-    context.meter().memory_limit_bytes.store(start.limits.memory_bytes, Ordering::Relaxed);
-    let mut metered =
-        Metered { store: Store::new(pre.engine(), GuestState::of(owner, slice)), context: context.clone() };
+    let mut metered = Metered::new(Store::new(pre.engine(), GuestState::of(owner, slice)), context.clone());
     let store = &mut metered.store;
     store.limiter(|state| &mut state.memory);
     // Bytes that one host call may copy out of the guest: twice what a message may have, so that one that is too
@@ -234,16 +282,18 @@ async fn run(mut start: StartGuest, context: Context) -> ExitReason {
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
         guest.call_run(&mut *store, &argument).await
     };
-    let result = counting_slices(&context, slice, call).await;
-    match result {
-        Ok(Ok(())) => ExitReason::Normal,
-        Ok(Err(reason)) => convert::exit_reason_from_guest(reason),
-        Err(error) => {
-            let reason = exit_reason(&error, store.data().last_error(), start.limits.process.handles);
-            if matches!(reason, ExitReason::Limit(_)) {
-                context.set_backtrace(backtrace(&error));
-            }
-            reason
-        }
+    let error = match counting_slices(context, slice, call).await {
+        Ok(Ok(())) => return InstanceEnd::Process(ExitReason::Normal),
+        Ok(Err(reason)) => return InstanceEnd::Process(convert::exit_reason_from_guest(reason)),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<Hibernate>() {
+        Ok(Hibernate(state)) => return InstanceEnd::Hibernates(state),
+        Err(error) => error,
+    };
+    let reason = exit_reason(&error, store.data().last_error(), start.limits.process.handles);
+    if matches!(reason, ExitReason::Limit(_)) {
+        context.set_backtrace(backtrace(&error));
     }
+    InstanceEnd::Process(reason)
 }

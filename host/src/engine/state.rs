@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use regrow_otp::{Context, Pid};
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p2::bindings::sockets::tcp::TcpSocket;
+use wasmtime_wasi::p2::bindings::sockets::udp::UdpSocket;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::catalog::{Catalog, Program};
@@ -173,6 +176,17 @@ impl GuestState {
             let name = name.clone();
             self.wasi().network.pin(&name, address);
         }
+    }
+
+    /// What of the system's the guest has open that would be gone with its instance.
+    pub(super) fn open_handle(&mut self) -> Option<&'static str> {
+        let wasi = self.wasi.as_mut()?;
+        wasi.resources.iter_mut().find_map(|handle| {
+            if let Some(Descriptor::File(_)) = handle.downcast_ref() {
+                return Some("a file");
+            }
+            (handle.is::<TcpSocket>() || handle.is::<UdpSocket>()).then_some("a socket")
+        })
     }
 
     fn wasi(&mut self) -> &mut Wasi {

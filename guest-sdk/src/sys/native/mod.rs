@@ -17,7 +17,7 @@ use crate::timer::Due;
 use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, Term, TimerRef};
 
 pub(crate) use thread::run_as_process;
-use thread::{block_on, current, end};
+use thread::{block_on, current, end, hibernate as hibernate_thread};
 
 pub(crate) fn self_pid() -> Pid {
     current().context.pid().into()
@@ -44,7 +44,8 @@ fn entry_process(
     Ok(move |context: &otp::Context, options: otp::SpawnOptions| {
         let options = otp::SpawnOptions { entry: Some(name.into()), ..options };
         context.spawn(options, move |context| {
-            run_as_process(context, component, move || component.run(name, &argument))
+            let body = move || component.run(name, &argument);
+            run_as_process(context, component, Some(name), body)
         })
     })
 }
@@ -103,6 +104,10 @@ pub(crate) fn init_ack(outcome: InitResult) -> bool {
 
 pub(crate) fn init_ack_with(info: Vec<u8>) -> bool {
     current().context.init_ack(otp::InitAck::StartedWith(Bytes::from(info)))
+}
+
+pub(crate) fn hibernate(state: &[u8]) -> Error {
+    hibernate_thread(state)
 }
 
 pub(crate) fn exit(reason: ExitReason) -> ! {

@@ -40,7 +40,7 @@ impl StartChild for StartEntry {
         let Self { component, entry, argument, .. } = self.clone();
         let (pid, _) = supervisor.spawn(options, move |context| {
             let argument = regrow_term::encode(&argument).unwrap_or_default();
-            run_as_process(context, component, move || component.run(entry, &argument))
+            run_as_process(context, component, Some(entry), move || component.run(entry, &argument))
         })?;
         Ok(supervisors::Started { pid, acknowledges: true })
     }

@@ -16,6 +16,7 @@ use std::thread::{self, Thread};
 use regrow_otp as otp;
 
 use crate::component::Component;
+use crate::error::Error;
 use crate::exit_reason::ExitReason;
 
 /// The process that the calling thread is.
@@ -24,6 +25,7 @@ pub(crate) struct Current {
     pub(crate) context: otp::Context,
     pub(crate) component: &'static Component,
     shared: Arc<Shared>,
+    can_hibernate: bool,
 }
 
 struct Shared {
@@ -59,6 +61,35 @@ pub(super) fn end(reason: ExitReason) -> ! {
     resume_unwind(Box::new(Ended(Some(reason))))
 }
 
+/// Unwinds a thread whose process hibernates, with its state.
+struct Hibernating(Vec<u8>);
+
+/// Has the calling process hibernate: it goes on in another function, on the same thread. Returns only if it can't.
+pub(super) fn hibernate(state: &[u8]) -> Error {
+    if !current().can_hibernate {
+        return Error::Unsupported("hibernation outside an entry of a component".to_owned());
+    }
+    resume_unwind(Box::new(Hibernating(state.to_owned())))
+}
+
+/// Runs an entry to its end, past its hibernations.
+fn outcome_of_entry(entry: Option<&str>, body: impl FnOnce() -> Result<(), ExitReason>) -> otp::ExitReason {
+    let mut result = catch_unwind(AssertUnwindSafe(body));
+    loop {
+        let Some(entry) = entry else { return outcome_of(result) };
+        let Err(panic) = result else { return outcome_of(result) };
+        let Hibernating(state) = match panic.downcast() {
+            Ok(hibernating) => *hibernating,
+            Err(panic) => return outcome_of(Err(panic)),
+        };
+        result = catch_unwind(AssertUnwindSafe(|| {
+            let Current { context, component, .. } = current();
+            block_on(context.hibernate());
+            component.resume(entry, &state)
+        }));
+    }
+}
+
 /// Waits on the calling thread, until the process ends.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let shared = current().shared;
@@ -92,6 +123,7 @@ impl Drop for Leash {
 pub(crate) async fn run_as_process(
     context: otp::Context,
     component: &'static Component,
+    entry: Option<&'static str>,
     body: impl FnOnce() -> Result<(), ExitReason> + Send + 'static,
 ) -> otp::ExitReason {
     let shared = Arc::new(Shared {
@@ -99,11 +131,12 @@ pub(crate) async fn run_as_process(
         outcome: Mutex::default(),
         waker: Mutex::default(),
     });
-    let current = Current { context, component, shared: shared.clone() };
+    let can_hibernate = entry.is_some();
+    let current = Current { context, component, shared: shared.clone(), can_hibernate };
     let spawned = thread::Builder::new().spawn(move || {
         let shared = current.shared.clone();
         CURRENT.set(Some(current));
-        let outcome = outcome_of(catch_unwind(AssertUnwindSafe(body)));
+        let outcome = outcome_of_entry(entry, body);
         CURRENT.set(None);
         *lock(&shared.outcome) = Some(outcome);
         if let Some(waker) = lock(&shared.waker).take() {

@@ -109,6 +109,13 @@ pub(crate) fn init_ack_with(info: Vec<u8>) -> bool {
     process::init_ack_with(&info)
 }
 
+pub(crate) fn hibernate(state: &[u8]) -> Error {
+    match process::hibernate(state) {
+        Err(error) => error.into(),
+        Ok(()) => Error::Unsupported("hibernation returned".into()),
+    }
+}
+
 pub(crate) fn exit(reason: ExitReason) -> ! {
     process::exit(&reason.into());
     unreachable!("`exit` does not return")

@@ -40,9 +40,8 @@ pub type Entries = Vec<bindings::Entry>;
 pub fn run(component: &Component, start: StartArgument) -> Result<(), WitExitReason> {
     let result = match start {
         StartArgument::Spawned(call) => component.run(&call.entry, &call.argument),
-        StartArgument::Resumed(_) | StartArgument::Upgraded(_) => {
-            Err(ExitReason::error("this component can't be resumed"))
-        }
+        StartArgument::Resumed(saved) => component.resume(&saved.entry, &saved.state),
+        StartArgument::Upgraded(_) => Err(ExitReason::error("this component can't be upgraded")),
     };
     result.map_err(Into::into)
 }

@@ -34,6 +34,12 @@ impl Context {
         self.note(received)
     }
 
+    /// Waits until there is something in the mailbox, and leaves it there (`erlang:hibernate/3`, rule P54). What the body
+    /// needs no more it has dropped before.
+    pub async fn hibernate(&self) {
+        self.wait(Waiting::Hibernation, |state| (state.mailbox.len() > 0).then_some(())).await;
+    }
+
     /// Receives the oldest message that `matches`; the others stay, in order (rule P50).
     pub async fn receive_matching(
         &self,

@@ -24,6 +24,8 @@ pub enum Waiting {
         /// When it gives up.
         deadline: Option<Instant>,
     },
+    /// Any message, without an instance meanwhile (`erlang:hibernate/3`).
+    Hibernation,
     /// What answers a reference: a DOWN, a timer, a reply that may come from anybody.
     Answer {
         /// Which.
@@ -70,6 +72,7 @@ impl Waiting {
             | Self::Start { deadline }
             | Self::Call { deadline, .. }
             | Self::Room { deadline, .. } => *deadline,
+            Self::Hibernation => None,
         }
     }
 
@@ -77,6 +80,7 @@ impl Waiting {
     pub fn function(&self) -> &'static str {
         match self {
             Self::Message { .. } => "mailbox.receive",
+            Self::Hibernation => "process.hibernate",
             Self::Answer { .. } => "mailbox.wait-for",
             Self::AnyAnswer { .. } => "mailbox.wait-for-any",
             Self::Start { .. } => "process.start",
@@ -90,7 +94,11 @@ impl Waiting {
         match self {
             Self::Call { reference, server, .. } => Some((*server, reference.0)),
             Self::Room { at, ticket, .. } => Some((*at, *ticket)),
-            Self::Message { .. } | Self::Answer { .. } | Self::AnyAnswer { .. } | Self::Start { .. } => None,
+            Self::Message { .. }
+            | Self::Hibernation
+            | Self::Answer { .. }
+            | Self::AnyAnswer { .. }
+            | Self::Start { .. } => None,
         }
     }
 }

@@ -342,3 +342,46 @@ fn p50_holes_behind_a_message_that_stays_are_jumped_over() {
         trace.note(if steps < 10 * MESSAGES { "few steps".to_owned() } else { format!("{steps} steps") });
     });
 }
+
+#[test]
+fn p54_whoever_hibernates_wakes_for_whatever_is_in_the_mailbox_and_finds_it_there() {
+    check(&["at once: early", "for a message: late", "for a DOWN"], |context, trace| async move {
+        let parent = context.pid();
+        send(&context, parent, "early");
+        context.hibernate().await;
+        trace.note(format!("at once: {}", next(&context).await));
+        child(&context, Default::default(), move |context| async move {
+            send(&context, parent, "late");
+            ExitReason::Normal
+        });
+        context.hibernate().await;
+        trace.note(format!("for a message: {}", next(&context).await));
+        let ended = sleeper(&context, Default::default());
+        context.monitor(ended.into()).unwrap();
+        context.exit_process(ended, ExitReason::Kill);
+        context.hibernate().await;
+        let down = context.receive(None).await;
+        trace.note(if matches!(down, Some(Received::Down { .. })) { "for a DOWN" } else { "for nothing" });
+    });
+}
+
+#[test]
+fn p54_whoever_hibernates_can_be_looked_at_and_killed() {
+    check(&["process.hibernate", "killed"], |context, trace| async move {
+        let sleeps = child(&context, Default::default(), |context| async move {
+            context.hibernate().await;
+            ExitReason::Normal
+        });
+        let runtime = context.runtime().clone();
+        while runtime.process_info(sleeps).is_some_and(|info| info.waiting.is_none()) {
+            context.yield_now().await;
+        }
+        trace.note(runtime.process_info(sleeps).unwrap().waiting.unwrap().function());
+        context.monitor(sleeps.into()).unwrap();
+        context.exit_process(sleeps, ExitReason::Kill);
+        match context.receive(None).await {
+            Some(Received::Down { reason, .. }) => trace.note(reason),
+            other => trace.note(show(other)),
+        }
+    });
+}

@@ -14,6 +14,7 @@ use crate::engine::bindings::regrow::otp::process::{
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::authority::{check_entries, good, grants_len};
 use crate::engine::host::convert::{destination_len, exit_reason_from_guest, milliseconds, reason_len};
+use crate::engine::instance::Hibernate;
 use crate::engine::state::GuestState;
 use crate::engine::trap::{Exit, Panic};
 
@@ -247,9 +248,18 @@ impl Host for GuestState {
         Ok(Ok(()))
     }
 
-    async fn hibernate(&mut self, _state: Vec<u8>) -> Outcome<()> {
-        self.charge(0).await?;
-        Ok(Err(wit::Error::Unsupported("this version does not hibernate processes".to_owned())))
+    async fn hibernate(&mut self, state: Vec<u8>) -> Outcome<()> {
+        // Another instance will be made.
+        let context = self.charge(state.len() + SPAWN_BYTES).await?;
+        let (allowed, requested) = (context.limits().message_bytes, state.len() as u64);
+        if requested > allowed {
+            let which = "message_bytes".to_owned();
+            return Ok(Err(wit::Error::Limit(wit::LimitExceeded { which, allowed, requested })));
+        }
+        if let Some(open) = self.open_handle() {
+            return Ok(Err(wit::Error::Unsupported(format!("a process can't hibernate with {open} open"))));
+        }
+        Err(wasmtime::Error::new(Hibernate(state.into_boxed_slice())))
     }
 }
 

@@ -25,6 +25,7 @@ pub enum Ending {
 }
 
 /// Waits for a message first, so that whoever needs to can make links and monitors.
+#[inline(never)]
 pub fn end(how: Ending) -> Result<(), ExitReason> {
     mailbox::receive(None);
     match how {

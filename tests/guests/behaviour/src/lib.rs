@@ -4,6 +4,7 @@
 mod calls;
 mod grants;
 mod helpers;
+mod hibernation;
 mod messages;
 mod outside;
 mod processes;
@@ -98,9 +99,25 @@ regrow_sdk::component! {
     "taken-name" => process grants::taken_name,
     /// Ways out of a folder.
     "escapes" => process grants::escapes,
+    /// Hibernation: what stays, and what wakes.
+    "hibernate" => process hibernation::everything_stays,
+    /// Hibernation with messages in the mailbox.
+    "hibernate-queue" => process hibernation::messages_in_queue,
+    /// A process that is killed while it hibernates.
+    "hibernate-killed" => process hibernation::killed,
+    /// Hibernation that is refused.
+    "hibernate-refused" => process hibernation::with_an_open_file,
+    /// GenServers that hibernate.
+    "hibernate-servers" => process hibernation::servers,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
+    /// Helper: hibernates, and says what woke it.
+    "helper-sleeper" => process hibernation::sleeper, resume hibernation::sleeper_wakes,
+    /// Helper: hibernates while a message waits, so often.
+    "helper-restless" => process hibernation::restless, resume hibernation::restless_wakes,
+    /// Helper: a server that hibernates.
+    "helper-nap" => hibernating hibernation::Nap,
     /// Helper: ends in the way that it is told.
     "helper-end" => process helper::end,
     /// Helper: waits for ever.

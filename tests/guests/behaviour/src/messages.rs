@@ -282,7 +282,6 @@ fn refused_requests() {
     assert!(matches!(raw::wait_for_any(&vec![1; 1 << 18], Some(0)), Err(types::Error::Limit(_))));
     assert!(matches!(raw::send_request(&own, &[0]), Err(types::Error::BadArgument(_))));
     assert!(matches!(raw::call(&own, &[0], Some(0)), Err(raw::CallError::CallingSelf)));
-    assert!(matches!(raw_process::hibernate(&[0]), Err(types::Error::Unsupported(_))));
     assert!(!raw_process::init_ack(&raw_process::InitResult::Started), "nobody waits");
     assert!(!raw_process::init_ack(&raw_process::InitResult::Ignore), "nor the second time");
     let huge = vec![0; 5 << 20];
