@@ -21,10 +21,13 @@ pub struct Entry {
     /// What it is for.
     pub documentation: &'static [&'static str],
     /// Runs it on an encoded argument.
-    pub run: fn(&[u8]) -> Result<(), ExitReason>,
+    pub run: Body,
     /// Goes on with an encoded state, after [`process::hibernate`]; none if it does not hibernate.
-    pub resume: Option<fn(&[u8]) -> Result<(), ExitReason>>,
+    pub resume: Option<Body>,
 }
+
+/// What a process runs, on encoded bytes.
+pub type Body = fn(&[u8]) -> Result<(), ExitReason>;
 
 /// What an entry may return: nothing, or a result whose error is the exit reason.
 pub trait EntryResult {

@@ -54,7 +54,7 @@ pub mod sys;
 pub mod testing;
 pub mod timer;
 
-pub use component::{Component, Entry, EntryResult};
+pub use component::{Body, Component, Entry, EntryResult};
 pub use error::{Error, LimitExceeded};
 pub use exit_reason::{ExitReason, WasmTrap};
 pub use gen_server::GenServer;

@@ -1,6 +1,7 @@
-//! What live processes cost: memory, page tables, mappings of the kernel's, and whether that stays the same for many.
+//! What processes cost that do nothing, live or hibernated: memory, page tables, mappings of the kernel's, and whether that
+//! stays the same for many.
 //!
-//! `cargo bench -p regrow-tests --bench density [-- COUNT…]`
+//! `cargo bench -p regrow-tests --bench density [-- live|hibernated] [COUNT…]`
 
 use std::process::Command;
 use std::time::Instant;
@@ -14,7 +15,11 @@ use regrow_tests::report::{Goal, Report};
 use regrow_tests::{bench_node, block_on, guest_folder, run_native};
 
 /// How many processes there are, one program after the other: each starts with nothing.
-const COUNTS: [u32; 4] = [1_000, 10_000, 100_000, 500_000];
+const LIVE: [u32; 4] = [1_000, 10_000, 100_000, 250_000];
+const HIBERNATED: [u32; 3] = [10_000, 100_000, 1_000_000];
+
+/// The entries that they run.
+const KINDS: [(&str, &str, &[u32]); 2] = [("live", "counter", &LIVE), ("hibernated", "sleeper", &HIBERNATED)];
 
 /// Says that this program is one point of the curve.
 const POINT: &str = "REGROW_BENCH_POINT";
@@ -23,9 +28,10 @@ const POINT: &str = "REGROW_BENCH_POINT";
 type Point = Vec<(String, f64, &'static str, Option<Goal>)>;
 
 fn main() {
-    if let Ok(count) = std::env::var(POINT) {
+    if let Ok(point_text) = std::env::var(POINT) {
+        let (entry, count) = point_text.split_once(' ').unwrap_or_else(|| panic!("{POINT}"));
         let count = count.parse().unwrap_or_else(|error| panic!("{POINT}: {error}"));
-        for (name, value, unit, goal) in point(count) {
+        for (name, value, unit, goal) in point(entry, count) {
             let (sign, goal) = match goal {
                 Some(Goal::AtMost(goal)) => ("most", goal),
                 Some(Goal::AtLeast(goal)) => ("least", goal),
@@ -35,20 +41,27 @@ fn main() {
         }
         return;
     }
-    let wanted: Vec<u32> = std::env::args().skip(1).filter_map(|count| count.parse().ok()).collect();
-    let counts = if wanted.is_empty() { COUNTS.to_vec() } else { wanted };
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted: Vec<u32> = words.iter().filter_map(|count| count.parse().ok()).collect();
+    let is_kind = |word: &String| KINDS.iter().any(|(kind, ..)| kind == word);
     let mut report = Report::new("density");
-    for count in counts {
-        println!("{count} idle GenServers, supervised and named");
-        of_program(count, &mut report);
+    for (kind, entry, counts) in KINDS {
+        if words.iter().any(is_kind) && !words.iter().any(|word| word == kind) {
+            continue;
+        }
+        for count in if wanted.is_empty() { counts } else { &wanted } {
+            println!("{count} GenServers, {kind}, supervised and named");
+            of_program(kind, entry, *count, &mut report);
+        }
     }
     report.write();
 }
 
 /// Runs one point in a program of its own.
-fn of_program(count: u32, report: &mut Report) {
+fn of_program(kind: &str, entry: &str, count: u32, report: &mut Report) {
     let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
-    let output = Command::new(program).env(POINT, count.to_string()).env_remove("RUST_BACKTRACE").output();
+    let output =
+        Command::new(program).env(POINT, format!("{entry} {count}")).env_remove("RUST_BACKTRACE").output();
     let output = output.unwrap_or_else(|error| panic!("{error}"));
     assert!(output.status.success(), "{count}: {}", String::from_utf8_lossy(&output.stderr));
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -60,8 +73,8 @@ fn of_program(count: u32, report: &mut Report) {
             "least" => Some(Goal::AtLeast(number(goal))),
             _ => None,
         };
-        let unit = ["KiB", "µs", "s", ""].into_iter().find(|known| *known == unit).unwrap_or("");
-        report.row(format!("  {name}, of {count}"), number(value), unit, goal);
+        let unit = ["KiB", "GiB", "µs", "s", ""].into_iter().find(|known| *known == unit).unwrap_or("");
+        report.row(format!("  {name}, of {count} {kind}"), number(value), unit, goal);
     }
 }
 
@@ -76,21 +89,28 @@ fn taken() -> [f64; 3] {
     [of("VmRSS:"), of("VmPTE:"), maps as f64]
 }
 
-fn point(count: u32) -> Point {
+fn point(entry: &str, count: u32) -> Point {
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
     // Compiled, and run once.
-    run(&engine, 1, |_| {});
+    run(&engine, entry, 1, |_| {});
     let before = taken();
     let mut after = before;
     let mut call_all = 0.0;
-    let (start, stop) = run(&engine, count, |call| {
+    let (start, stop) = run(&engine, entry, count, |call| {
         after = taken();
         call_all = call();
     });
     let each = |index: usize| (after[index] - before[index]) / f64::from(count);
-    // With few, the program's own arenas show.
-    let goal = (count >= 10_000).then_some(Goal::AtMost(24.0));
+    // With few, the program's own arenas show. The goal of a hibernated one is that of a million.
+    let most = if entry == "sleeper" { 2.0 * 1024.0 * 1024.0 / 1e6 } else { 24.0 };
+    let goal = (count >= 10_000).then_some(Goal::AtMost(most));
     vec![
+        (
+            "memory and page tables of all".to_owned(),
+            (each(0) + each(1)) * f64::from(count) / 1024.0 / 1024.0,
+            "GiB",
+            None,
+        ),
         ("memory and page tables of one".to_owned(), each(0) + each(1), "KiB", goal),
         ("  of that, page tables".to_owned(), each(1), "KiB", None),
         ("mappings that came with all".to_owned(), after[2] - before[2], "", None),
@@ -102,7 +122,7 @@ fn point(count: u32) -> Point {
 
 /// A node with so many; the seconds that its start and its stop took. `meanwhile` gets a function that calls all of them once
 /// and returns the microseconds that it took.
-fn run(engine: &Engine, count: u32, meanwhile: impl FnOnce(&dyn Fn() -> f64)) -> (f64, f64) {
+fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn() -> f64)) -> (f64, f64) {
     let text = format!(
         r#"
         [application]
@@ -120,7 +140,7 @@ fn run(engine: &Engine, count: u32, meanwhile: impl FnOnce(&dyn Fn() -> f64)) ->
         id = "idle"
         count = {count}
         component = "bench"
-        entry = "counter"
+        entry = "{entry}"
         name = "idle"
         "#,
         guest_folder("bench"),

@@ -38,6 +38,8 @@ regrow_sdk::component! {
     "echo" => process echo,
     /// Counts its calls.
     "counter" => server Counter,
+    /// Counts its calls, and hibernates between them.
+    "sleeper" => hibernating Sleeper,
     /// Says that it is there, and ends.
     "hello" => process hello,
     /// Passes messages on.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use regrow_sdk::gen_server::{self, CallResult, Init, ServerRef};
+use regrow_sdk::gen_server::{self, CallResult, Hibernate, Init, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, Flag, SpawnOptions, WhenFull};
 use regrow_sdk::{ExitReason, GenServer, Pid, ReplyTo, timer};
@@ -64,6 +64,41 @@ pub(crate) fn calls(count: u32) -> Time {
     let time = start.elapsed();
     server.pid().map_or(Ok(()), end)?;
     Ok(time)
+}
+
+/// A counter that hibernates as soon as it has answered.
+pub(crate) struct Sleeper(u64);
+
+impl GenServer for Sleeper {
+    type Argument = ();
+    type Call = u64;
+    type Reply = u64;
+    type Cast = ();
+
+    fn init((): ()) -> Init<Self> {
+        Init::Started(Sleeper(0))
+    }
+
+    fn handle_call(&mut self, by: u64, _: ReplyTo) -> CallResult<u64> {
+        self.0 += by;
+        CallResult::ReplyAndHibernate(self.0)
+    }
+}
+
+impl Hibernate for Sleeper {
+    type State = u64;
+
+    fn save(&self) -> u64 {
+        self.0
+    }
+
+    fn restore(state: u64) -> Self {
+        Sleeper(state)
+    }
+
+    fn hibernate_after(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
 }
 
 /// Each of so many counters of the tree, once.
