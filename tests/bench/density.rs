@@ -137,6 +137,9 @@ fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn(
         entry = "bench"
         name = "bench"
         [[supervisor.children]]
+        id = "crowd"
+        [supervisor.children.supervisor]
+        [[supervisor.children.supervisor.children]]
         id = "idle"
         count = {count}
         component = "bench"

@@ -1,9 +1,8 @@
 //! Process aliases: references that others send to as long as their maker lets them ("Process Aliases" in Erlang's
 //! reference manual).
 
-use std::collections::BTreeMap;
-
 use crate::pid::Reference;
+use crate::small_map::SmallMap;
 
 /// How long an alias made by itself lasts (`alias/1`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +26,7 @@ pub enum MonitorAlias {
 
 /// The aliases of a process that are not bound to a monitor.
 #[derive(Default)]
-pub(crate) struct Aliases(BTreeMap<Reference, AliasMode>);
+pub(crate) struct Aliases(SmallMap<Reference, AliasMode>);
 
 impl Aliases {
     pub(crate) fn insert(&mut self, reference: Reference, mode: AliasMode) {
@@ -37,6 +36,11 @@ impl Aliases {
     /// True if it was active.
     pub(crate) fn remove(&mut self, reference: Reference) -> bool {
         self.0.remove(&reference).is_some()
+    }
+
+    /// Takes no more memory than it needs.
+    pub(crate) fn shrink(&mut self) {
+        self.0.shrink();
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -45,6 +45,7 @@ mod runtime;
 mod scheduler;
 mod signal;
 mod simulator;
+mod small_map;
 pub mod supervisor;
 mod sync;
 mod table;

@@ -5,10 +5,9 @@
 //! has an effect any more (rule P27), and a link that the peer asks for in between is taken as made before
 //! the unlink. That is the protocol of Erlang's distribution, "link protocol" in `erl_dist_protocol`.
 
-use std::collections::BTreeMap;
-
 use crate::pid::Pid;
 use crate::signal::UnlinkId;
+use crate::small_map::SmallMap;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Side {
@@ -18,7 +17,7 @@ enum Side {
 
 #[derive(Default)]
 pub(crate) struct Links {
-    peers: BTreeMap<Pid, Side>,
+    peers: SmallMap<Pid, Side>,
     next_unlink: u64,
 }
 
@@ -44,7 +43,9 @@ impl Links {
 
     /// The peer linked to us.
     pub(crate) fn on_link(&mut self, peer: Pid) {
-        self.peers.entry(peer).or_insert(Side::Linked);
+        if self.peers.get(&peer).is_none() {
+            self.peers.insert(peer, Side::Linked);
+        }
     }
 
     /// The peer unlinked from us; the caller acknowledges.
@@ -68,6 +69,11 @@ impl Links {
 
     pub(crate) fn is_linked(&self, peer: Pid) -> bool {
         self.peers.get(&peer) == Some(&Side::Linked)
+    }
+
+    /// Takes no more memory than it needs.
+    pub(crate) fn shrink(&mut self) {
+        self.peers.shrink();
     }
 
     /// How many links there are, those on their way out included: they still hold their slot.

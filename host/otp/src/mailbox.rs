@@ -125,6 +125,14 @@ impl Mailbox {
         self.len
     }
 
+    /// Takes no more memory than it needs.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        if self.answers.is_empty() {
+            self.answers = BTreeSet::new();
+        }
+    }
+
     /// How many messages there are.
     pub(crate) fn messages(&self) -> usize {
         self.iter().filter(|received| matches!(received, Received::Message(_))).count()

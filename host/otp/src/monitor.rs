@@ -1,11 +1,10 @@
 //! Monitors: those that a process holds, its pending calls among them, and those that others hold on it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use bytes::Bytes;
 
 use crate::alias::MonitorAlias;
 use crate::pid::{Destination, Pid, Reference};
+use crate::small_map::SmallMap;
 
 /// How a monitor is made (`monitor/3`). The default is that of `monitor/2`.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +50,10 @@ impl Held {
 
 #[derive(Default)]
 pub(crate) struct Monitors {
-    held: BTreeMap<Reference, Held>,
+    held: SmallMap<Reference, Held>,
     /// Bytes of all their tags.
     tag_bytes: u64,
-    by_others: BTreeSet<(Pid, Reference)>,
+    by_others: SmallMap<(Pid, Reference), ()>,
 }
 
 impl Monitors {
@@ -91,11 +90,17 @@ impl Monitors {
     }
 
     pub(crate) fn on_monitor(&mut self, from: Pid, reference: Reference) {
-        self.by_others.insert((from, reference));
+        self.by_others.insert((from, reference), ());
     }
 
     pub(crate) fn on_demonitor(&mut self, from: Pid, reference: Reference) {
         self.by_others.remove(&(from, reference));
+    }
+
+    /// Takes no more memory than it needs.
+    pub(crate) fn shrink(&mut self) {
+        self.held.shrink();
+        self.by_others.shrink();
     }
 
     /// How many monitors others hold on the process.
@@ -105,6 +110,6 @@ impl Monitors {
 
     /// One entry per monitor (rule P68).
     pub(crate) fn iter_by_others(&self) -> impl Iterator<Item = (Pid, Reference)> + '_ {
-        self.by_others.iter().copied()
+        self.by_others.iter().map(|(monitor, ())| *monitor)
     }
 }

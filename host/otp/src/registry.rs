@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::pid::Pid;
 
@@ -40,8 +40,8 @@ impl std::error::Error for RegisterError {}
 
 #[derive(Default)]
 struct Names {
-    by_name: HashMap<String, Pid>,
-    by_pid: HashMap<Pid, String>,
+    by_name: HashMap<Arc<str>, Pid>,
+    by_pid: HashMap<Pid, Arc<str>>,
 }
 
 #[derive(Default)]
@@ -62,13 +62,14 @@ impl Registry {
             return Err(RegisterError::NameTaken(*owner));
         }
         if let Some(other) = names.by_pid.get(&pid) {
-            return Err(RegisterError::AlreadyNamed(other.clone()));
+            return Err(RegisterError::AlreadyNamed(other.to_string()));
         }
         if !is_alive() {
             return Err(RegisterError::NoProc);
         }
-        names.by_name.insert(name.to_owned(), pid);
-        names.by_pid.insert(pid, name.to_owned());
+        let name: Arc<str> = name.into();
+        names.by_name.insert(name.clone(), pid);
+        names.by_pid.insert(pid, name);
         Ok(())
     }
 
@@ -88,7 +89,7 @@ impl Registry {
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let name = names.by_pid.remove(&pid)?;
         names.by_name.remove(&name);
-        Some(name)
+        Some(name.to_string())
     }
 
     pub(crate) fn whereis(&self, name: &str) -> Option<Pid> {
@@ -96,12 +97,12 @@ impl Registry {
     }
 
     pub(crate) fn name_of(&self, pid: Pid) -> Option<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).by_pid.get(&pid).cloned()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_pid.get(&pid).map(|name| name.to_string())
     }
 
     pub(crate) fn names(&self) -> Vec<(String, Pid)> {
         let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = names.by_name.iter().map(|(name, pid)| (name.clone(), *pid)).collect();
+        let mut all: Vec<_> = names.by_name.iter().map(|(name, pid)| (name.to_string(), *pid)).collect();
         all.sort();
         all
     }

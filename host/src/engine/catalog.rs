@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::engine::component::Component;
 use crate::engine::grants::Grants;
-use crate::engine::instance::GuestLimits;
+use crate::engine::start::GuestLimits;
 use crate::engine::state::Lookups;
 use crate::observe::Logger;
 

@@ -12,6 +12,7 @@ mod host;
 mod instance;
 mod kept;
 mod memory;
+mod start;
 mod state;
 mod stdio;
 mod store;
@@ -32,4 +33,4 @@ pub use wasmtime::component::Linker;
 
 pub use kept::KeptSpec;
 
-pub use instance::{Argument, GuestLimits, StartGuest};
+pub use start::{Argument, GuestLimits, StartGuest};

@@ -12,9 +12,9 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::{Grants, Wasi};
-use crate::engine::instance::GuestLimits;
 use crate::engine::kept::KeptBytes;
 use crate::engine::memory::MemoryLimiter;
+use crate::engine::start::GuestLimits;
 use crate::engine::stdio::GuestOutput;
 use crate::engine::work::Work;
 use crate::observe::GuestLog;

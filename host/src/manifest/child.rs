@@ -15,7 +15,7 @@ use crate::manifest::supervisor::{Supervisor, read_supervisor};
 const MAX_DEPTH: usize = 64;
 
 /// Processes that one `count`, or the partitions of a supervisor, may make.
-pub(super) const MAX_CHILDREN: u64 = 100_000;
+pub(super) const MAX_CHILDREN: u64 = 1_000_000;
 
 /// How long a start may take unless the manifest says otherwise.
 const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(5);

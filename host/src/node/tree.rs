@@ -87,7 +87,7 @@ impl TreeBuilder<'_> {
             shutdown: child.shutdown,
             significant: child.significant,
             start_timeout: child.start_timeout,
-            backoff: child.backoff,
+            backoff: child.backoff.map(Box::new),
             over_intensity: child.over_intensity,
             ..spec
         })
@@ -120,7 +120,7 @@ impl TreeBuilder<'_> {
                 Some(spec) => Arc::new(program.grants.intersection(&grants(spec, &self.folders).0)),
                 None => program.grants.clone(),
             },
-            budget,
+            budget: budget.map(Box::new),
             kept: None,
             program: program.clone(),
             entry: entry.value.as_str().into(),

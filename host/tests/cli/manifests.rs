@@ -153,8 +153,8 @@ fn each_error_has_its_place_and_its_text() {
         ),
         (
             "entry = \"main\"",
-            "entry = \"main\"\ncount = 999999",
-            "15:9: `count` is out of range (expected a whole number from 1 to 100000)",
+            "entry = \"main\"\ncount = 9999999",
+            "15:9: `count` is out of range (expected a whole number from 1 to 1000000)",
         ),
         (
             "entry = \"main\"",

@@ -46,8 +46,8 @@ fn what_makes_no_sense_in_a_supervisor_is_said_where_it_stands() {
         ),
         (
             strategy,
-            "name = \"p\"\npartitions = 999999",
-            "10:14: `partitions` is out of range (expected \"cores\" or a whole number from 1 to 100000)",
+            "name = \"p\"\npartitions = 9999999",
+            "10:14: `partitions` is out of range (expected \"cores\" or a whole number from 1 to 1000000)",
         ),
         (
             entry,

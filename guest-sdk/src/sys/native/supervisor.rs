@@ -87,12 +87,14 @@ fn with_start(spec: &ChildSpec, start: Arc<dyn StartChild>) -> supervisors::Chil
         },
         significant: spec.significant,
         start_timeout: spec.start_timeout,
-        backoff: spec.backoff.map(|backoff| supervisors::Backoff {
-            initial: backoff.initial,
-            max: backoff.max,
-            factor: backoff.factor,
-            jitter: backoff.jitter,
-            reset_after: backoff.reset_after,
+        backoff: spec.backoff.map(|backoff| {
+            Box::new(supervisors::Backoff {
+                initial: backoff.initial,
+                max: backoff.max,
+                factor: backoff.factor,
+                jitter: backoff.jitter,
+                reset_after: backoff.reset_after,
+            })
         }),
         over_intensity: if spec.parks {
             supervisors::OverIntensity::Park

@@ -3,7 +3,7 @@
 pub(crate) mod api;
 mod convert;
 #[cfg(not(feature = "std"))]
-mod realloc;
+mod memory;
 pub(crate) mod supervisor;
 
 use alloc::string::ToString;

@@ -313,6 +313,11 @@ impl Inbox {
         }
     }
 
+    /// Takes no more memory than it needs.
+    pub(crate) fn shrink(&mut self) {
+        self.signals.shrink_to_fit();
+    }
+
     /// Refuses everything from now on; returns what was not applied, and who waited for room.
     pub(crate) fn close(&mut self) -> (VecDeque<Signal>, Vec<Pid>) {
         self.closed = true;

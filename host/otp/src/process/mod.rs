@@ -207,9 +207,12 @@ impl Process {
             state.apply(signal, &mut effects);
         }
         let dropped = std::mem::take(&mut state.dropped);
+        let hibernates = state.waiting == Some(Waiting::Hibernation);
         drop(state);
         let mut inbox = self.inbox.lock();
-        inbox.recycle(signals);
+        if !hibernates {
+            inbox.recycle(signals);
+        }
         let waiter = if dropped.messages > 0 { inbox.dropped(dropped) } else { None };
         Drained { effects, waiter, number }
     }

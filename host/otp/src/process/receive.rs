@@ -37,6 +37,9 @@ impl Context {
     /// Waits until there is something in the mailbox, and leaves it there (`erlang:hibernate/3`, rule P54). What the body
     /// needs no more it has dropped before.
     pub async fn hibernate(&self) {
+        self.settle();
+        self.process().inbox.lock().shrink();
+        self.process().state.lock().shrink();
         self.wait(Waiting::Hibernation, |state| (state.mailbox.len() > 0).then_some(())).await;
     }
 

@@ -108,6 +108,15 @@ impl State {
         }
     }
 
+    /// Takes no more memory than it needs: the process will do nothing for long.
+    pub(crate) fn shrink(&mut self) {
+        self.mailbox.shrink();
+        self.links.shrink();
+        self.monitors.shrink();
+        self.aliases.shrink();
+        self.reported_waits = None;
+    }
+
     /// Gives the process other limits.
     pub(crate) fn change_limits(&mut self, identity: &Identity, limits: &Limits) {
         self.bounds = Bounds::of(identity, limits);

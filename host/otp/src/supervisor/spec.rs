@@ -194,7 +194,7 @@ pub struct ChildSpec {
     /// How long its start may take until it acknowledges; none is for ever.
     pub start_timeout: Option<Duration>,
     /// How long a restart waits; none is not at all, as in OTP.
-    pub backoff: Option<Backoff>,
+    pub backoff: Option<Box<Backoff>>,
     /// What becomes of it when it is restarted too often.
     pub over_intensity: OverIntensity,
 }
@@ -253,7 +253,7 @@ impl ChildSpec {
     /// This child, whose restarts wait as `backoff` says.
     #[must_use]
     pub fn backoff(self, backoff: Backoff) -> Self {
-        Self { backoff: Some(backoff), ..self }
+        Self { backoff: Some(Box::new(backoff)), ..self }
     }
 
     /// This child, parked when it is restarted too often.

@@ -121,7 +121,7 @@ pub(super) fn check_child(flags: &SupFlags, child: &ChildSpec) -> Option<SpecErr
     } else if child.over_intensity == OverIntensity::Park && grouped {
         Some(SpecError::ParkedOfGroup(id()))
     } else {
-        let wrong = child.backoff.and_then(|backoff| backoff.error());
+        let wrong = child.backoff.as_ref().and_then(|backoff| backoff.error());
         wrong.map(|why| SpecError::InvalidBackoff(id(), why))
     }
 }

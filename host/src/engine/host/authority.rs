@@ -9,7 +9,7 @@ use crate::engine::bindings::regrow::otp::process::{self, SpawnOptions as WitOpt
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::grants::{DirGrant, Grants, NamePattern, NetPattern};
 use crate::engine::host::convert::destination;
-use crate::engine::instance::{Argument, StartGuest};
+use crate::engine::start::{Argument, StartGuest};
 use crate::engine::state::GuestState;
 
 type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;

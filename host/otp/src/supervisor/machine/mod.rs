@@ -95,7 +95,7 @@ struct Child {
     last_pid: Option<Pid>,
     last_exit: Option<ExitReason>,
     /// The restarts of a child that is parked when there are too many.
-    window: Option<RestartWindow>,
+    window: Option<Box<RestartWindow>>,
 }
 
 impl Child {
@@ -212,7 +212,8 @@ pub(in crate::supervisor) struct Machine {
     flags: SupFlags,
     mode: Mode,
     window: RestartWindow,
-    children: BTreeMap<ChildKey, Child>,
+    /// Boxed: a node of the map has room for eleven, and is half empty.
+    children: BTreeMap<ChildKey, Box<Child>>,
     next_key: u64,
     /// Children by their ids; not those of dynamic supervisors.
     by_id: HashMap<String, ChildKey>,
@@ -321,7 +322,7 @@ impl Machine {
         if !self.is_dynamic() {
             self.by_id.insert(child.spec.id.clone(), key);
         }
-        self.children.insert(key, child);
+        self.children.insert(key, Box::new(child));
         key
     }
 

@@ -59,12 +59,12 @@ impl Machine {
                     if let Status::Alive(pid) = child.status {
                         self.actions.push(Action::ApplyTo(key, pid));
                     }
-                    (Some(key), Child { spec, ..child })
+                    (Some(key), Child { spec, ..*child })
                 }
                 None => (None, Child::new(spec)),
             });
         }
-        ordered.extend(old.into_iter().map(|(key, child)| (Some(key), child)));
+        ordered.extend(old.into_iter().map(|(key, child)| (Some(key), *child)));
         let mut renamed: HashMap<ChildKey, ChildKey> = HashMap::new();
         for (old_key, child) in ordered {
             let due = match child.status {

@@ -46,7 +46,7 @@ impl Machine {
         let Some(entry) = self.children.get_mut(&child) else { return };
         entry.last_exit = Some(reason.clone());
         let ran = self.now.saturating_since(entry.started_at);
-        if entry.spec.backoff.is_some_and(|backoff| ran >= backoff.reset_after) {
+        if entry.spec.backoff.as_ref().is_some_and(|backoff| ran >= backoff.reset_after) {
             entry.crashes = 0;
         }
         let (id, significant) = (entry.spec.id.clone(), entry.spec.significant);
@@ -117,7 +117,9 @@ impl Machine {
         let over = entry.spec.over_intensity;
         let window = match over {
             OverIntensity::GiveUp => &mut self.window,
-            OverIntensity::Park => entry.window.get_or_insert_with(|| RestartWindow::new(intensity, period)),
+            OverIntensity::Park => {
+                entry.window.get_or_insert_with(|| Box::new(RestartWindow::new(intensity, period)))
+            }
         };
         let verdict = at_restart(over, window.admit(self.now));
         if verdict == Verdict::Restart {
@@ -129,7 +131,7 @@ impl Machine {
     /// How long the next restart waits; counts the crash that it follows.
     pub(super) fn wait_before_restart(&mut self, child: ChildKey) -> Duration {
         let Some(entry) = self.children.get_mut(&child) else { return Duration::ZERO };
-        let Some(backoff) = entry.spec.backoff else { return Duration::ZERO };
+        let Some(backoff) = &entry.spec.backoff else { return Duration::ZERO };
         entry.crashes = entry.crashes.saturating_add(1);
         backoff.wait(entry.crashes, &mut self.random)
     }

@@ -51,7 +51,9 @@ impl Machine {
                 let then = then.clone();
                 return self.all_stopped(then);
             };
-            let Some(Child { spec, status: Status::Alive(pid), .. }) = self.children.get(&child) else {
+            let Some(Child { spec, status: Status::Alive(pid), .. }) =
+                self.children.get(&child).map(|child| &**child)
+            else {
                 continue;
             };
             let leaving = Leaving { child, pid: *pid, told: told(spec) };

@@ -207,7 +207,7 @@ fn s1_s3_the_defaults_are_otps() {
     let (worker, supervisor) = (ChildSpec::worker("a", start()), ChildSpec::supervisor("a", start()));
     for spec in [&worker, &supervisor] {
         assert_eq!((spec.restart, spec.significant), (Restart::Permanent, false));
-        assert_eq!((spec.backoff, spec.over_intensity), (None, OverIntensity::GiveUp), "beyond OTP: off");
+        assert_eq!((&spec.backoff, spec.over_intensity), (&None, OverIntensity::GiveUp), "beyond OTP: off");
     }
     assert_eq!(worker.shutdown, Shutdown::Timeout(Duration::from_secs(5)));
     assert_eq!(supervisor.shutdown, Shutdown::Infinity);

@@ -26,12 +26,14 @@ pub(super) fn with_start(spec: &sup::ChildSpec, start: Arc<dyn StartChild>) -> C
         },
         significant: spec.significant,
         start_timeout: spec.start_timeout_ms.map(Duration::from_millis),
-        backoff: spec.backoff.map(|backoff| Backoff {
-            initial: Duration::from_millis(backoff.initial_ms),
-            max: Duration::from_millis(backoff.max_ms),
-            factor: backoff.factor,
-            jitter: backoff.jitter,
-            reset_after: Duration::from_millis(backoff.reset_after_ms),
+        backoff: spec.backoff.map(|backoff| {
+            Box::new(Backoff {
+                initial: Duration::from_millis(backoff.initial_ms),
+                max: Duration::from_millis(backoff.max_ms),
+                factor: backoff.factor,
+                jitter: backoff.jitter,
+                reset_after: Duration::from_millis(backoff.reset_after_ms),
+            })
         }),
         over_intensity: match spec.over_intensity {
             sup::OverIntensity::GiveUp => OverIntensity::GiveUp,

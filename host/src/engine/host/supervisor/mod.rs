@@ -20,7 +20,7 @@ use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::authority::{check_entries, good};
 use crate::engine::host::convert::destination_len;
 use crate::engine::host::supervisor::convert::{started, with_start};
-use crate::engine::instance::{Argument, StartGuest};
+use crate::engine::start::{Argument, StartGuest};
 use crate::engine::state::GuestState;
 
 type Outcome<T> = wasmtime::Result<Result<T, SupervisorError>>;

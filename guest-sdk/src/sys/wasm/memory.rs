@@ -1,5 +1,5 @@
-//! The allocator's entrance for the canonical ABI. With `std`, the standard library of the target brings it;
-//! `wit-bindgen` has one only for other targets.
+//! What the target's standard library brings with `std`: the allocator's entrance for the canonical ABI, of which `wit-bindgen`
+//! has one only for other targets, and a function of the C library.
 
 use alloc::alloc::{Layout, alloc, handle_alloc_error, realloc};
 
@@ -25,4 +25,21 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_len: usize, align: usize, ne
         handle_alloc_error(layout);
     }
     block
+}
+
+/// What comparisons of slices call. The C library has it, which is only there with std; the copying functions are
+/// instructions.
+///
+/// # Safety
+/// `one` and `other` point to `len` bytes each.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcmp(one: *const u8, other: *const u8, len: usize) -> i32 {
+    for index in 0..len {
+        // SAFETY: within the `len` bytes that the caller vouches for.
+        let (one, other) = unsafe { (*one.add(index), *other.add(index)) };
+        if one != other {
+            return i32::from(one) - i32::from(other);
+        }
+    }
+    0
 }
