@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p regrow-tests --bench density [-- live|hibernated] [COUNT…]`
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use regrow::engine::Engine;
 use regrow::observe::Level;
 use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
-use regrow_tests::report::{Goal, Report};
+use regrow_tests::report::{Goal, Report, without_backtraces};
 use regrow_tests::{bench_node, block_on, guest_folder, run_native};
 
 /// How many processes there are, one program after the other: each starts with nothing.
@@ -28,6 +29,7 @@ const POINT: &str = "REGROW_BENCH_POINT";
 type Point = Vec<(String, f64, &'static str, Option<Goal>)>;
 
 fn main() {
+    without_backtraces();
     if let Ok(point_text) = std::env::var(POINT) {
         let (entry, count) = point_text.split_once(' ').unwrap_or_else(|| panic!("{POINT}"));
         let count = count.parse().unwrap_or_else(|error| panic!("{POINT}: {error}"));
@@ -60,8 +62,7 @@ fn main() {
 /// Runs one point in a program of its own.
 fn of_program(kind: &str, entry: &str, count: u32, report: &mut Report) {
     let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
-    let output =
-        Command::new(program).env(POINT, format!("{entry} {count}")).env_remove("RUST_BACKTRACE").output();
+    let output = Command::new(program).env(POINT, format!("{entry} {count}")).output();
     let output = output.unwrap_or_else(|error| panic!("{error}"));
     assert!(output.status.success(), "{count}: {}", String::from_utf8_lossy(&output.stderr));
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -102,7 +103,7 @@ fn point(entry: &str, count: u32) -> Point {
     });
     let each = |index: usize| (after[index] - before[index]) / f64::from(count);
     // With few, the program's own arenas show. The goal of a hibernated one is that of a million.
-    let most = if entry == "sleeper" { 2.0 * 1024.0 * 1024.0 / 1e6 } else { 24.0 };
+    let most = if entry == "bench.sleeper" { 2.0 * 1024.0 * 1024.0 / 1e6 } else { 24.0 };
     let goal = (count >= 10_000).then_some(Goal::AtMost(most));
     vec![
         (
@@ -123,6 +124,7 @@ fn point(entry: &str, count: u32) -> Point {
 /// A node with so many; the seconds that its start and its stop took. `meanwhile` gets a function that calls all of them once
 /// and returns the microseconds that it took.
 fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn() -> f64)) -> (f64, f64) {
+    let (component, entry) = entry.split_once('.').unwrap_or_else(|| panic!("{entry}"));
     let text = format!(
         r#"
         [application]
@@ -130,6 +132,8 @@ fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn(
         [components.bench]
         path = {:?}
         grants = {{ clocks = true, lookup = ["*"] }}
+        [components.counter]
+        path = {:?}
         [supervisor]
         [[supervisor.children]]
         id = "bench"
@@ -142,11 +146,13 @@ fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn(
         [[supervisor.children.supervisor.children]]
         id = "idle"
         count = {count}
-        component = "bench"
+        component = "{component}"
         entry = "{entry}"
         name = "idle"
+        args = 0
         "#,
         guest_folder("bench"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples-guests/counter"),
     );
     let started = Instant::now();
     let node = bench_node(engine, text, 2, Level::Error);

@@ -17,6 +17,7 @@ use regrow_tests::{bench_node, block_on, guest_folder, run_native};
 const WATCHED: Duration = Duration::from_secs(3);
 
 fn main() {
+    regrow_tests::report::without_backtraces();
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
     for workers in [1, 2] {
         println!("{workers} worker{}", if workers == 1 { "" } else { "s" });

@@ -11,6 +11,7 @@ use regrow::node::Node;
 use regrow::observe::Level;
 use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
+use regrow_tests::report::{Goal, Report, without_backtraces};
 use regrow_tests::{bench_node, guest_folder, run_native};
 
 /// Each program is run so often; the median is shown.
@@ -26,32 +27,40 @@ struct Program {
     scale: (f64, &'static str),
     /// Whether the figure is for all of it.
     whole: bool,
+    /// What it should be on one worker, at most.
+    goal: Option<f64>,
 }
 
 const fn each(name: &'static str, unit: &'static str, count: u32) -> Program {
-    Program { name, unit, count, scale: (1.0, "µs"), whole: false }
+    Program { name, unit, count, scale: (1.0, "µs"), whole: false, goal: None }
+}
+
+const fn wanted(goal: f64, program: Program) -> Program {
+    Program { goal: Some(goal), ..program }
 }
 
 const PROGRAMS: [Program; 10] = [
-    each("spawn", "spawn, first message back, exit, DOWN", 5_000),
-    each("send 64 B", "there and back, 64 B", 100_000),
+    wanted(15.0, each("spawn", "spawn, first message back, exit, DOWN", 5_000)),
+    wanted(1.0, each("send 64 B", "there and back, 64 B", 100_000)),
     each("send 64 KiB", "there and back, 64 KiB (shared on BEAM)", 2_000),
-    each("send 1 MiB", "there and back, 1 MiB (shared on BEAM)", 100),
-    each("call", "GenServer call", 100_000),
-    each("ring", "hop in a ring of 1,000", 100_000),
-    each("fan-in", "message from two to one, 64 B", 400_000),
+    wanted(120.0, each("send 1 MiB", "there and back, 1 MiB (shared on BEAM)", 100)),
+    wanted(1.5, each("call", "GenServer call", 100_000)),
+    wanted(0.6, each("ring", "hop in a ring of 1,000", 100_000)),
+    wanted(0.25, each("fan-in", "message from two to one, 64 B", 400_000)),
     Program {
         name: "chain",
         unit: "collapse of a chain of 10,000 links",
         count: 10_000,
         scale: (1_000.0, "ms"),
         whole: true,
+        goal: None,
     },
     each("timer", "timer started and cancelled", 100_000),
     each("expire", "timer started, run out and received", 5_000),
 ];
 
 fn main() {
+    without_backtraces();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let programs: Vec<&Program> = PROGRAMS
         .iter()
@@ -68,17 +77,31 @@ fn main() {
         measure_beam(&programs, 1),
         measure_beam(&programs, 2),
     ];
+    let names = ["1 worker", "2 workers", "BEAM, 1 scheduler", "BEAM, 2 schedulers"];
+    let mut report = Report::new("processes");
     for (row, program) in programs.iter().enumerate() {
-        let figures: String = columns.iter().map(|column| figure(program, column[row])).collect();
-        println!("{:<40}{figures}", program.unit);
+        let (mut figures, mut verdict) = (String::new(), String::new());
+        for (column, name) in columns.iter().zip(names) {
+            let Some(value) = column[row].map(|total| figure(program, total)) else {
+                figures.push_str(&format!(" {:>11}", "-"));
+                continue;
+            };
+            let unit = program.scale.1;
+            figures.push_str(&format!(" {value:>8.2} {unit}"));
+            let goal = program.goal.filter(|_| name == names[0]).map(Goal::AtMost);
+            report.add(format!("{}, {name}", program.unit), value, unit, goal);
+            if goal.is_some() {
+                verdict = report.verdict();
+            }
+        }
+        println!("{}", format!("{:<40}{figures}  {verdict}", program.unit).trim_end());
     }
+    report.write();
 }
 
-fn figure(program: &Program, total: Option<f64>) -> String {
-    let Some(total) = total else { return format!(" {:>11}", "-") };
+fn figure(program: &Program, total: f64) -> f64 {
     let each = if program.whole { total } else { total / f64::from(program.count) };
-    let (scale, unit) = program.scale;
-    format!(" {:>8.2} {unit}", each / scale)
+    each / program.scale.0
 }
 
 fn measure_guests(engine: &Engine, programs: &[&Program], workers: usize) -> Vec<Option<f64>> {

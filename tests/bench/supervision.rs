@@ -30,6 +30,7 @@ const ROUNDS: usize = 5;
 const RESTARTS: usize = 10_000;
 
 fn main() {
+    regrow_tests::report::without_backtraces();
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
     println!("guest children; 1 and 2 are workers, or schedulers of the BEAM");
     println!("{:<58} {:>16} {:>16} {:>16} {:>16}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");

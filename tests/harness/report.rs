@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -14,7 +15,29 @@ pub enum Goal {
     AtLeast(f64),
 }
 
+/// Runs this program again without `RUST_BACKTRACE`, and ends with it, if the variable is set: an error of wasmtime's carries
+/// a backtrace then, which makes the marker that ends an instance five times dearer.
+pub fn without_backtraces() {
+    const VARIABLE: &str = "RUST_BACKTRACE";
+    if std::env::var_os(VARIABLE).is_none() {
+        return;
+    }
+    let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let again = Command::new(program).args(std::env::args_os().skip(1)).env_remove(VARIABLE).status();
+    let status = again.unwrap_or_else(|error| panic!("{error}"));
+    std::process::exit(status.code().unwrap_or(1));
+}
+
 impl Goal {
+    fn shown(self, value: f64) -> String {
+        let (sign, goal) = match self {
+            Self::AtMost(most) => ("<=", most),
+            Self::AtLeast(least) => (">=", least),
+        };
+        let met = if self.is_met(value) { "met" } else { "short" };
+        format!("goal {sign} {:<9} {met}", number(goal))
+    }
+
     fn is_met(self, value: f64) -> bool {
         match self {
             Self::AtMost(most) => value <= most,
@@ -44,9 +67,19 @@ impl Report {
 
     /// Adds a figure and prints it.
     pub fn row(&mut self, name: impl Into<String>, value: f64, unit: &'static str, goal: Option<Goal>) {
-        let row = Row { name: name.into(), value, unit, goal };
-        println!("{}", line(&row));
-        self.rows.push(row);
+        self.add(name, value, unit, goal);
+        println!("{}", self.rows.last().map(line).unwrap_or_default());
+    }
+
+    /// Adds a figure that is printed otherwise.
+    pub fn add(&mut self, name: impl Into<String>, value: f64, unit: &'static str, goal: Option<Goal>) {
+        self.rows.push(Row { name: name.into(), value, unit, goal });
+    }
+
+    /// Whether the figure that was added last is what it should be, in words.
+    pub fn verdict(&self) -> String {
+        let row = self.rows.last();
+        row.and_then(|row| row.goal.map(|goal| goal.shown(row.value))).unwrap_or_default()
     }
 
     /// Writes `target/bench/NAME.json`: a list of `name`, `value`, `unit`, `goal` and `met`, of which the last two can be
@@ -73,20 +106,15 @@ fn json_of(row: &Row) -> serde_json::Value {
 }
 
 fn line(row: &Row) -> String {
-    let number = |value: f64| match value {
-        value if value.fract() == 0.0 || value >= 1_000.0 => format!("{value:.0}"),
-        value => format!("{value:.2}"),
-    };
     let mut line = format!("{:<56} {:>10} {:<10}", row.name, number(row.value), row.unit);
     if let Some(goal) = row.goal {
-        let (sign, value) = match goal {
-            Goal::AtMost(value) => ("<=", value),
-            Goal::AtLeast(value) => (">=", value),
-        };
-        let met = if goal.is_met(row.value) { "met" } else { "short" };
-        let _ = write!(line, " goal {sign} {:<9} {met}", number(value));
+        let _ = write!(line, " {}", goal.shown(row.value));
     }
     line.trim_end().to_owned()
+}
+
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 || value >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ go_on! {
     timers_that_are_all_due_at_once_hold_nobody_up: "timer-storm",
     messages_that_nobody_reads_end_at_the_mailbox: "tiny-messages",
     invented_processes_are_nobody: "invented-pids",
+    instances_that_come_and_go_cost_their_neighbours_no_more: "hibernate-storm",
 }
 
 #[test]

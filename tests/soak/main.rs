@@ -19,7 +19,7 @@ use regrow_otp::{
 use regrow_tests::{Guest, block_on};
 
 /// Attackers of the hostile guest, all at once.
-const ATTACKERS: [&str; 20] = [
+const ATTACKERS: [&str; 21] = [
     "endless-loop",
     "endless-calls",
     "endless-wasi",
@@ -37,6 +37,7 @@ const ATTACKERS: [&str; 20] = [
     "monitor-storm",
     "timer-bomb",
     "long-names",
+    "hibernate-storm",
     "log-flood",
     // Last: they leave no room for others in the budget of all.
     "memory-drip",

@@ -210,6 +210,13 @@ impl Component {
         &self.entries
     }
 
+    /// Bytes of memory that a process of it begins with, touched or not; of several memories, those of the largest.
+    pub fn initial_memory_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 64 << 10;
+        let required = self.pre.instance_pre().component().resources_required();
+        required.and_then(|required| required.max_initial_memory_size).unwrap_or(0) * PAGE_BYTES
+    }
+
     /// The interfaces that it imports, without their versions (`wasi:sockets/tcp`).
     pub fn imports(&self) -> Vec<String> {
         let component = self.pre.instance_pre().component();

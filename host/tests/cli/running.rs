@@ -32,6 +32,7 @@ fn check_and_build_start_nothing() {
     let output = regrow().arg("build").arg(example("counter")).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(stdout(&output).contains("counter, client"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("imports regrow:otp/{log, mailbox, "), "{}", stdout(&output));
     assert!(!stderr(&output).contains("the counter says"));
 }
 

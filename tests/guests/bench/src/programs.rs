@@ -70,17 +70,17 @@ pub(crate) fn calls(count: u32) -> Time {
 pub(crate) struct Sleeper(u64);
 
 impl GenServer for Sleeper {
-    type Argument = ();
-    type Call = u64;
+    type Argument = u64;
+    type Call = ();
     type Reply = u64;
     type Cast = ();
 
-    fn init((): ()) -> Init<Self> {
-        Init::Started(Sleeper(0))
+    fn init(start: u64) -> Init<Self> {
+        Init::Started(Sleeper(start))
     }
 
-    fn handle_call(&mut self, by: u64, _: ReplyTo) -> CallResult<u64> {
-        self.0 += by;
+    fn handle_call(&mut self, (): (), _: ReplyTo) -> CallResult<u64> {
+        self.0 += 1;
         CallResult::ReplyAndHibernate(self.0)
     }
 }
@@ -101,13 +101,13 @@ impl Hibernate for Sleeper {
     }
 }
 
-/// Each of so many counters of the tree, once.
+/// Each of so many servers of the tree, once.
 pub(crate) fn call_all(count: u32) -> Time {
     let start = Instant::now();
     for number in 1..=count {
         // A tree with a single one has not numbered it.
         let name = if count == 1 { "idle".to_owned() } else { format!("idle-{number}") };
-        ServerRef::<Counter>::new(name).call(&1)?;
+        mailbox::call::<_, u64>(name, &(), None)?;
     }
     Ok(start.elapsed())
 }

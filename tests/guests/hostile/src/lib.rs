@@ -76,6 +76,8 @@ regrow_sdk::component! {
     "spawn-bomb" => process scheduling::spawn_bomb,
     /// Timers that are due at once.
     "timer-storm" => process scheduling::timer_storm,
+    /// Instances that are given back and asked for again, without end.
+    "hibernate-storm" => process scheduling::hibernate_storm, resume scheduling::hibernate_storm_goes_on,
     /// A crash at each start.
     "restart-storm" => process scheduling::restart_storm,
     /// References that nobody has given it.

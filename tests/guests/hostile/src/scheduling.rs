@@ -91,3 +91,14 @@ pub fn restart_storm(_: ()) {
     black_box(());
     panic!("at once");
 }
+
+/// Hibernates with a message in its mailbox, for ever: each time the host has an instance to make.
+pub fn hibernate_storm(_: ()) -> Result<(), ExitReason> {
+    mailbox::send(process::self_pid(), &())?;
+    Err(process::hibernate(&vec![7u8; 10_000]).into())
+}
+
+/// Goes on with that.
+pub fn hibernate_storm_goes_on(state: Vec<u8>) -> Result<(), ExitReason> {
+    Err(process::hibernate(&state).into())
+}
