@@ -41,6 +41,15 @@ fn unbounded_recursion_ends_in_a_trap_of_its_own() {
     Attack::by("recursion").traps("stack-overflow");
 }
 
+/// The host's functions run on the guest's stack, and have room there however deep the guest is.
+#[test]
+fn host_calls_at_the_end_of_the_stack_do_not_end_the_host() {
+    Attack::by("deep-calls").ends(|ended| {
+        matches!(&ended.reason, ExitReason::Trap(trap) if
+        ["stack-overflow", "memory-out-of-bounds"].contains(&trap.code.as_str()))
+    });
+}
+
 #[test]
 fn a_memory_bomb_ends_at_its_limit() {
     Attack::by("memory-bomb").ends(|ended| {
@@ -270,6 +279,7 @@ fn every_attack_has_a_test() {
     let _alone = alone();
     let others = [
         "recursion",
+        "deep-calls",
         "memory-bomb",
         "memory-drip",
         "timer-bomb",

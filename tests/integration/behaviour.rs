@@ -51,6 +51,7 @@ entries! {
     g39_g40_requests: "requests",
     g17_to_g33_gen_server: "gen-server",
     g1_to_g8_gen_server_starts: "gen-server-start",
+    memory_that_grows_keeps_what_is_in_it: "memory-grows",
     p54_hibernation_keeps_everything_but_memory: "hibernate",
     p54_hibernation_ends_at_once_if_messages_wait: "hibernate-queue",
     p54_who_hibernates_can_be_killed: "hibernate-killed",

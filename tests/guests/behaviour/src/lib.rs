@@ -99,6 +99,8 @@ regrow_sdk::component! {
     "taken-name" => process grants::taken_name,
     /// Ways out of a folder.
     "escapes" => process grants::escapes,
+    /// Memory that grows.
+    "memory-grows" => process processes::memory_grows,
     /// Hibernation: what stays, and what wakes.
     "hibernate" => process hibernation::everything_stays,
     /// Hibernation with messages in the mailbox.

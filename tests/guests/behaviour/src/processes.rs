@@ -229,3 +229,14 @@ pub fn invented_pids(_: ()) {
     assert_eq!(process::info(victim).unwrap().unwrap().message_queue_len, 0);
     assert!(process::demonitor(monitor), "nothing happened to it");
 }
+
+/// A memory that grows, and moves on the way, keeps what is in it.
+pub fn memory_grows(_: ()) {
+    let mut blocks = Vec::new();
+    for number in 0..600usize {
+        blocks.push(vec![number as u8; 64 << 10]);
+    }
+    for (number, block) in blocks.iter().enumerate() {
+        assert!(block.iter().all(|byte| *byte == number as u8), "block {number}");
+    }
+}

@@ -6,6 +6,7 @@ use regrow_sdk::gen_server::{self, CallResult, Hibernate, Init, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, Flag, SpawnOptions, WhenFull};
 use regrow_sdk::{ExitReason, GenServer, Pid, ReplyTo, timer};
+use serde_bytes::ByteBuf;
 
 type Time = Result<Duration, ExitReason>;
 
@@ -17,7 +18,7 @@ fn end(pid: Pid) -> Result<(), ExitReason> {
 pub(crate) fn echo(_: ()) -> Result<(), ExitReason> {
     loop {
         if let Some(Received::Message(message)) = mailbox::receive(None) {
-            let payload: String = message.decode()?;
+            let payload: ByteBuf = message.decode()?;
             mailbox::send(message.from, &payload)?;
         }
     }
@@ -26,7 +27,7 @@ pub(crate) fn echo(_: ()) -> Result<(), ExitReason> {
 /// There and back.
 pub(crate) fn round_trips(count: u32, size: usize) -> Time {
     let peer = process::spawn("echo", &(), &SpawnOptions::link())?.pid;
-    let payload = "x".repeat(size);
+    let payload = ByteBuf::from(vec![b'x'; size]);
     let start = Instant::now();
     for _ in 0..count {
         mailbox::send(peer, &payload)?;

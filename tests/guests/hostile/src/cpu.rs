@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use regrow_sdk::process::{self, Grants, SpawnOptions};
+use regrow_sdk::sys::bindings::regrow::otp::types::ExitReason as RawReason;
+use regrow_sdk::sys::bindings::regrow::otp::{
+    log as raw_log, process as raw_process, supervisor as raw_supervisor,
+};
 use regrow_sdk::{mailbox, request};
 
 /// Runs for ever without a call to the host.
@@ -44,6 +48,30 @@ pub fn long_names(_: ()) {
 /// Calls itself until the stack ends.
 pub fn recursion(_: ()) {
     black_box(recurse(1));
+}
+
+/// A term within a term within a term …, as deep as one may hand over.
+static NESTED: [u8; 60_000] = [0x81; 60_000];
+
+/// Calls the host at every depth, with what takes the host much stack of its own, until the guest's stack ends.
+pub fn deep_calls(_: ()) {
+    process::trap_exit(true);
+    black_box(call_deeply(1));
+}
+
+fn call_deeply(depth: u64) -> u64 {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let _refused = raw_supervisor::partition("victim", &NESTED);
+    if depth.is_multiple_of(8) {
+        raw_log::write(raw_log::Level::Trace, "", "deep");
+        let _none = raw_process::info(raw_process::self_(), &[]);
+        let _until_it_is_full =
+            raw_process::exit_process(raw_process::self_(), &RawReason::Error(NESTED.to_vec()));
+    }
+    if CALLS.fetch_add(depth, Ordering::Relaxed) == u64::MAX {
+        return 0;
+    }
+    call_deeply(depth + 1) + CALLS.load(Ordering::Relaxed)
 }
 
 /// Nothing of a call is in memory, so that the stack of the engine ends before that of the language.

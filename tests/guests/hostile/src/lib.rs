@@ -36,6 +36,8 @@ regrow_sdk::component! {
     "long-names" => process cpu::long_names,
     /// Recursion without end.
     "recursion" => process cpu::recursion,
+    /// Host calls at every depth of the stack.
+    "deep-calls" => process cpu::deep_calls,
     /// What takes parsers long.
     "parser-bombs" => process cpu::parser_bombs,
     /// Questions about a process with many monitors, without end.
