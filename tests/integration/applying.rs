@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use regrow::control::{ChangeKind, ErrorKind, PlanReport};
 use regrow::manifest::Manifest;
-use regrow_otp::{MessageKind, Pid};
+use regrow_otp::{Destination, MessageKind, Pid};
 use regrow_tests::{Guest, TestNode, block_on};
 
 /// A node whose manifest is a file that can be edited.
@@ -192,6 +193,15 @@ fn changed_bytes_of_a_component_replace_all_that_run_it() {
     tree.node.node().runtime().exit(worker, regrow_otp::ExitReason::Kill);
     tree.node.await_successor("worker-1", worker);
     assert_eq!(tree.plan(), [""; 0]);
+    // Another engine is another component, too.
+    tree.edit("hostile.wasm\"", "hostile.wasm\"\nengine = \"speed\"");
+    assert_eq!(tree.apply(), ["~ component hostile", "-/+ app/pool/worker-1", "-/+ app/pool/worker-2"]);
+    let question = Bytes::from_static(&[7]);
+    let asked = question.clone();
+    let answer = tree
+        .node
+        .run(move |context| async move { context.call(&Destination::from("worker-1"), asked, None).await });
+    assert_eq!(answer, Ok(question));
 }
 
 #[test]
@@ -311,7 +321,7 @@ fn what_somebody_has_started_under_a_new_childs_id_is_left_alone() {
     let mut tree = Edited::start();
     let root = tree.node.node().root();
     tree.node.run(move |context| async move {
-        let supervisor = regrow_otp::Destination::Pid(root);
+        let supervisor = Destination::Pid(root);
         let spec = regrow_otp::supervisor::get_child_spec(&context, &supervisor, "last").await.unwrap();
         let spec = regrow_otp::supervisor::ChildSpec { id: "x".into(), ..spec };
         regrow_otp::supervisor::terminate_child(&context, &supervisor, "last").await.unwrap();

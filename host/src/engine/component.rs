@@ -38,6 +38,7 @@ const OFFERED: [&str; 7] = [
 pub struct Component {
     pub(super) pre: GuestPre<GuestState>,
     name: Arc<str>,
+    kind: EngineKind,
     entries: Vec<Entry>,
     digest: Digest,
 }
@@ -153,7 +154,7 @@ impl Engine {
             .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
             .map_err(|error| LoadError::Describe(describe_error(&error)))?;
         check_entries(&entries).map_err(LoadError::Describe)?;
-        Ok(Component { pre, name: name.into(), entries, digest: Digest::of(bytes) })
+        Ok(Component { pre, name: name.into(), kind, entries, digest: Digest::of(bytes) })
     }
 }
 
@@ -203,6 +204,11 @@ impl Component {
     /// What tells this version of it from others.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The engine that it is compiled for.
+    pub fn engine(&self) -> EngineKind {
+        self.kind
     }
 
     /// The entries that it has.

@@ -44,6 +44,15 @@ pub enum EngineKind {
     Speed,
 }
 
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Density => "density",
+            Self::Speed => "speed",
+        })
+    }
+}
+
 /// What guests may import beside what every host offers.
 type Define = dyn Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync;
 

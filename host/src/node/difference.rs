@@ -8,7 +8,7 @@ use regrow_otp::supervisor::{ChildInfo, ChildState, Restart};
 use crate::control::{Change, ChangeKind};
 use crate::engine::Contents;
 use crate::manifest::{Child, ChildStart, Manifest, Supervisor, SupervisorKind};
-use crate::node::settings::{Setting, bytes, child_settings, program_settings, supervisor_settings};
+use crate::node::settings::{Setting, bytes, child_settings, engine, program_settings, supervisor_settings};
 
 /// One version of an application.
 #[derive(Clone, Copy)]
@@ -139,7 +139,7 @@ impl Comparison<'_> {
                 continue;
             };
             let lines = match run.contains(name.as_str()) {
-                true => Setting::differences(&[bytes(old)], &[bytes(new)]),
+                true => Setting::differences(&[bytes(old), engine(old)], &[bytes(new), engine(new)]),
                 false => Setting::differences(&program_settings(old), &program_settings(new)),
             };
             if !lines.is_empty() {

@@ -137,7 +137,7 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
     let args_setting = Setting::fixed("args", args.to_string());
     settings.push(Setting { value: encode(args).unwrap_or_default(), ..args_setting });
     if let Some(program) = contents.get(&component.value) {
-        settings.extend([bytes(program), grants(program)]);
+        settings.extend([bytes(program), engine(program), grants(program)]);
         if let Some(narrowed) = narrowed {
             let value = format!("{narrowed:?}").into_bytes();
             settings.push(Setting { value, ..Setting::fixed("grants of its own", "narrowed") });
@@ -149,13 +149,17 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
 
 /// The settings of a component.
 pub(super) fn program_settings(program: &Program) -> Vec<Setting> {
-    let mut settings = vec![bytes(program), grants(program)];
+    let mut settings = vec![bytes(program), engine(program), grants(program)];
     settings.extend(limit_settings(&program.limits));
     settings
 }
 
 pub(super) fn bytes(program: &Program) -> Setting {
     Setting::fixed("bytes", program.component.digest().to_string())
+}
+
+pub(super) fn engine(program: &Program) -> Setting {
+    Setting::fixed("engine", program.component.engine().to_string())
 }
 
 /// The values of environment variables are nobody's business who reads a plan.
