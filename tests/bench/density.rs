@@ -19,8 +19,9 @@ use regrow_tests::{bench_node, block_on, guest_folder, run_native};
 const LIVE: [u32; 4] = [1_000, 10_000, 100_000, 250_000];
 const HIBERNATED: [u32; 3] = [10_000, 100_000, 1_000_000];
 
-/// The entries that they run.
-const KINDS: [(&str, &str, &[u32]); 2] = [("live", "counter", &LIVE), ("hibernated", "sleeper", &HIBERNATED)];
+/// What they run: the counter of the examples, and one that hibernates.
+const KINDS: [(&str, &str, &[u32]); 2] =
+    [("live", "counter.counter", &LIVE), ("hibernated", "bench.sleeper", &HIBERNATED)];
 
 /// Says that this program is one point of the curve.
 const POINT: &str = "REGROW_BENCH_POINT";
