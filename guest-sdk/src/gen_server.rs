@@ -340,12 +340,17 @@ fn serve_all<S: GenServer>(mut server: S, hibernation: Option<Hibernation<S>>) -
             log::warn!("the server goes on and does not hibernate: {error}");
         }
     };
+    // One that has just failed to is not tried again before something has come.
+    let mut may_hibernate = true;
     loop {
-        let idle = hibernation.as_ref().and_then(|hibernation| (hibernation.after)(&server));
+        let idle = hibernation.as_ref().filter(|_| may_hibernate);
+        let idle = idle.and_then(|hibernation| (hibernation.after)(&server));
         let Some(received) = mailbox::receive(idle) else {
             hibernate(&server);
+            may_hibernate = false;
             continue;
         };
+        may_hibernate = true;
         let next = match received {
             // Rule G32: the parent's end is the server's, whatever the reason.
             Received::Exit { from, reason } if Some(from) == parent => Next::Stop(reason),

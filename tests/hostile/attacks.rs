@@ -82,6 +82,8 @@ fn children_that_leave_timers_behind_do_not_fill_the_host() {
 fn specifications_with_large_arguments_end_at_the_memory_of_who_makes_them() {
     let hoard = Attack::by("spec-hoard").grants("start_children = [\"hostile\"]");
     hoard.ends(|ended| ended.reason == ExitReason::Normal);
+    let twice = Attack::by("spec-hoard-twice").grants("start_children = [\"hostile\"]");
+    twice.ends(|ended| ended.reason == ExitReason::Normal);
 }
 
 /// The attacker's subtree has a budget, and runs into it.
@@ -290,6 +292,7 @@ fn every_attack_has_a_test() {
         "scan",
         "spec-hoard",
         "spec-hoard-child",
+        "spec-hoard-twice",
         "log-flood",
         "exit-storm",
         "exit-storm-child",

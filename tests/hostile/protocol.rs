@@ -223,6 +223,21 @@ fn types_that_are_too_deep_or_too_many_are_refused() {
     assert!(load(&wat::parse_str(&many).unwrap()).is_err());
 }
 
+/// What takes room in every instance, and no memory that is counted.
+#[test]
+fn modules_with_very_many_parts_are_refused() {
+    let _alone = alone();
+    for part in ["(global i32 (i32.const 0))", "(func)"] {
+        let fields = part.repeat(120_000);
+        let many = Module { fields: &fields, ..Module::default() };
+        let Err(LoadError::Invalid(why)) = load(&many.component()) else { panic!("{part}") };
+        assert!(why.contains("are the most"), "{why}");
+    }
+    let tables = "(table i64 1 funcref)".to_owned();
+    let of_64_bits = std::panic::catch_unwind(|| Module { fields: &tables, ..Module::default() }.component());
+    assert!(of_64_bits.is_err() || load(&of_64_bits.unwrap()).is_err(), "tables of 64 bits");
+}
+
 #[test]
 fn the_victims_component_is_none_of_these() {
     let _alone = alone();

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::engine::component::Component;
 use crate::engine::grants::Grants;
+use crate::engine::kept::Lookups;
 use crate::engine::start::GuestLimits;
-use crate::engine::state::Lookups;
 use crate::observe::Logger;
 
 /// A component as an application uses it: with its grants and limits.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use regrow_otp::check_name;
 use sha2::{Digest as _, Sha256};
+use wasmparser::{Parser, Payload};
 use wasmtime::Store;
 use wasmtime::component::Component as WasmComponent;
 
@@ -127,6 +128,7 @@ impl Engine {
             return Err(LoadError::Invalid("it does not begin as wasm does".to_owned()));
         }
         let invalid = |why: String| LoadError::Invalid(why);
+        check_parts(bytes).map_err(LoadError::Invalid)?;
         let engine = self.variant(kind).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let component = {
             let _place = self.place_to_compile().await.map_err(|error| invalid(error.to_string()))?;
@@ -172,6 +174,30 @@ async fn describe(pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
         acknowledges: entry.acknowledges,
     });
     Ok(entries.collect())
+}
+
+/// Globals and functions of all core modules of a component, at most: each may take room in every instance.
+const MAX_GLOBALS: u64 = 10_000;
+const MAX_FUNCTIONS: u64 = 100_000;
+
+/// Whether an instance would take a bounded amount of the host's memory. What can't be parsed is the compiler's to refuse.
+fn check_parts(bytes: &[u8]) -> Result<(), String> {
+    let (mut globals, mut functions) = (0u64, 0u64);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::GlobalSection(section)) => globals += u64::from(section.count()),
+            Ok(Payload::FunctionSection(section)) => functions += u64::from(section.count()),
+            Ok(Payload::ImportSection(section)) => functions += u64::from(section.count()),
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    for (what, count, most) in [("globals", globals, MAX_GLOBALS), ("functions", functions, MAX_FUNCTIONS)] {
+        if count > most {
+            return Err(format!("its modules have {count} {what} together, and {most} are the most"));
+        }
+    }
+    Ok(())
 }
 
 /// Names that a person can read and tell apart.

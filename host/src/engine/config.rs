@@ -165,6 +165,8 @@ fn config(max_wasm_stack_bytes: usize) -> Config {
     let mut config = Config::new();
     config
         .consume_fuel(true)
+        // The component model's addresses have 32 bits.
+        .wasm_memory64(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(64))
         .max_wasm_stack(max_wasm_stack_bytes)
         .async_stack_size(max_wasm_stack_bytes + HOST_STACK_BYTES)

@@ -15,6 +15,7 @@ use crate::engine::bindings::{EntryCall, SavedState, StartArgument};
 use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::Grants;
 use crate::engine::host::convert;
+use crate::engine::kept::Kept;
 use crate::engine::start::{Argument, GuestLimits, StartGuest};
 use crate::engine::state::{GuestState, Owner};
 use crate::engine::trap::{backtrace, exit_reason};
@@ -100,6 +101,8 @@ pub(super) struct Guest {
     limits: GuestLimits,
     /// What its first instance is started with.
     argument: Argument,
+    /// What is kept for it over all its instances.
+    kept: Arc<Kept>,
 }
 
 impl Guest {
@@ -112,6 +115,7 @@ impl Guest {
             grants: start.grants.clone(),
             limits: start.limits,
             argument: start.argument.clone(),
+            kept: Arc::default(),
         })
     }
 }
@@ -172,7 +176,10 @@ async fn run_instance(guest: &Guest, context: &Context, argument: Box<StartArgum
         log: Arc::new(log),
     };
     let slice = guest.catalog.slice_reductions();
-    let mut metered = Metered::new(Store::new(pre.engine(), GuestState::of(owner, slice)), context.clone());
+    let mut metered = Metered::new(
+        Store::new(pre.engine(), GuestState::of(owner, slice, guest.kept.clone())),
+        context.clone(),
+    );
     let store = &mut metered.store;
     store.limiter(|state| &mut state.memory);
     // Bytes that one host call may copy out of the guest: twice what a message may have, so that one that is too

@@ -1,45 +1,85 @@
-//! What the host keeps for guests outside their memories: the child specifications that they have made.
+//! What the host keeps for a guest process outside its memory, over all its instances: the child specifications that it has
+//! made, the names that it has looked up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use regrow_otp::{Charge, Context, LimitExceeded, LimitKind, Resource};
+
+use crate::engine::grants::{Grants, Network};
 
 /// What a specification takes beside its argument, in bytes.
 const SPEC_BYTES: u64 = 1 << 10;
 
+/// Names that one process may look up in a second.
+const LOOKUPS_PER_SECOND: u32 = 10;
+
 /// What is kept for one process.
-#[derive(Clone, Default)]
-pub(super) struct KeptBytes(Arc<AtomicU64>);
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Bytes of the specifications that it has made.
+    spec_bytes: AtomicU64,
+    lookups: Mutex<Lookups>,
+    /// The addresses of names that it has found: they stay the same.
+    network: OnceLock<Arc<Network>>,
+}
+
+/// Names that were looked up in a second.
+#[derive(Default)]
+pub(super) struct Lookups {
+    second: u64,
+    count: u32,
+}
+
+impl Lookups {
+    pub(super) fn take(&mut self, second: u64, most: u32) -> bool {
+        if self.second != second {
+            *self = Self { second, count: 0 };
+        }
+        self.count += 1;
+        self.count <= most
+    }
+}
 
 /// A specification that is kept, and counted to whoever has made it until this is dropped.
 pub struct KeptSpec {
-    of_maker: KeptBytes,
+    of_maker: Arc<Kept>,
     bytes: u64,
     charge: Charge,
 }
 
-impl KeptBytes {
+impl Kept {
     /// Counts a specification with an argument of so many bytes: all of a process's may take as much as its memory.
     pub(super) fn spec(
-        &self,
+        self: &Arc<Self>,
         maker: &Context,
         argument_bytes: usize,
     ) -> Result<Arc<KeptSpec>, LimitExceeded> {
         let bytes = SPEC_BYTES.saturating_add(argument_bytes as u64);
         let allowed = maker.meter().memory_limit_bytes.load(Ordering::Relaxed);
-        let requested = self.0.load(Ordering::Relaxed).saturating_add(bytes);
+        let requested = self.spec_bytes.load(Ordering::Relaxed).saturating_add(bytes);
         if requested > allowed {
             return Err(LimitExceeded { limit: LimitKind::Memory, allowed, requested });
         }
         let charge = maker.hold(Resource::Memory, bytes)?;
         Ok(KeptSpec::new(self.clone(), bytes, charge))
     }
+
+    /// Whether the process may look up another name in that second.
+    pub(super) fn may_look_up(&self, second: u64) -> bool {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        lookups.take(second, LOOKUPS_PER_SECOND)
+    }
+
+    /// What of the network the process may reach, with these grants.
+    pub(super) fn network(&self, grants: &Grants) -> Arc<Network> {
+        self.network.get_or_init(|| Arc::new(Network::new(&grants.tcp, &grants.udp))).clone()
+    }
 }
 
 impl KeptSpec {
-    fn new(of_maker: KeptBytes, bytes: u64, charge: Charge) -> Arc<Self> {
-        of_maker.0.fetch_add(bytes, Ordering::Relaxed);
+    fn new(of_maker: Arc<Kept>, bytes: u64, charge: Charge) -> Arc<Self> {
+        of_maker.spec_bytes.fetch_add(bytes, Ordering::Relaxed);
         Arc::new(Self { of_maker, bytes, charge })
     }
 
@@ -53,6 +93,6 @@ impl KeptSpec {
 
 impl Drop for KeptSpec {
     fn drop(&mut self) {
-        self.of_maker.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.of_maker.spec_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

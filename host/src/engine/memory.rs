@@ -86,7 +86,24 @@ impl Drop for MemoryLimiter {
     }
 }
 
+/// Core instances, memories and tables of one process. Components of any language have a few.
+const MAX_CORE_INSTANCES: usize = 16;
+const MAX_MEMORIES: usize = 4;
+const MAX_TABLES: usize = 16;
+
 impl ResourceLimiter for MemoryLimiter {
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES
+    }
+
     fn memory_growing(
         &mut self,
         current: usize,
@@ -108,10 +125,8 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(())
     }
 
-    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.give_back();
-        Ok(())
-    }
+    // A table's growth that failed stays counted: it may have failed before anybody was asked, and what was granted last
+    // is then something else that the guest still has.
 
     fn table_growing(
         &mut self,

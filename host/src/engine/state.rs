@@ -12,7 +12,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::catalog::{Catalog, Program};
 use crate::engine::grants::{Grants, Wasi};
-use crate::engine::kept::KeptBytes;
+use crate::engine::kept::Kept;
 use crate::engine::memory::MemoryLimiter;
 use crate::engine::start::GuestLimits;
 use crate::engine::stdio::GuestOutput;
@@ -50,29 +50,9 @@ pub struct GuestState {
     wasi: Option<Box<Wasi>>,
     /// The names that are being looked up, by the handles of their answers.
     resolving: Vec<(u32, String)>,
-    lookups: Lookups,
-    pub(super) kept: KeptBytes,
+    /// What is kept over all instances of the process.
+    pub(super) kept: Arc<Kept>,
 }
-
-/// Names that were looked up in a second.
-#[derive(Default)]
-pub(super) struct Lookups {
-    second: u64,
-    count: u32,
-}
-
-impl Lookups {
-    pub(super) fn take(&mut self, second: u64, most: u32) -> bool {
-        if self.second != second {
-            *self = Self { second, count: 0 };
-        }
-        self.count += 1;
-        self.count <= most
-    }
-}
-
-/// Names that one process may look up in a second.
-const LOOKUPS_PER_SECOND: u32 = 10;
 
 /// Names that a process may look up at once.
 const MAX_LOOKUPS: usize = 256;
@@ -91,12 +71,11 @@ impl GuestState {
             work: Work::new(DESCRIBE_SLICE),
             wasi: None,
             resolving: Vec::new(),
-            lookups: Lookups::default(),
-            kept: KeptBytes::default(),
+            kept: Arc::default(),
         }
     }
 
-    pub(super) fn of(owner: Owner, slice_reductions: u64) -> Self {
+    pub(super) fn of(owner: Owner, slice_reductions: u64, kept: Arc<Kept>) -> Self {
         Self {
             grants: owner.grants.clone(),
             output: GuestOutput::new(owner.log.clone()),
@@ -104,8 +83,7 @@ impl GuestState {
             work: Work::new(slice_reductions),
             wasi: None,
             resolving: Vec::new(),
-            lookups: Lookups::default(),
-            kept: KeptBytes::default(),
+            kept,
             owner: Some(owner),
         }
     }
@@ -158,8 +136,7 @@ impl GuestState {
     pub(super) fn may_look_up_now(&mut self) -> bool {
         let Some(owner) = &self.owner else { return false };
         let second = owner.context.runtime().now().since_start().as_secs();
-        self.lookups.take(second, LOOKUPS_PER_SECOND)
-            && owner.catalog.may_look_up(owner.context.outermost_budget(), second)
+        self.kept.may_look_up(second) && owner.catalog.may_look_up(owner.context.outermost_budget(), second)
     }
 
     /// A name is being looked up; its addresses will come by that handle.
@@ -190,9 +167,9 @@ impl GuestState {
     }
 
     fn wasi(&mut self) -> &mut Wasi {
-        let (grants, output) = (&self.grants, &self.output);
+        let (grants, output, kept) = (&self.grants, &self.output, &self.kept);
         let process = self.owner.as_ref().map(|owner| &owner.context);
-        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(grants, output, process)))
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::new(grants, kept.network(grants), output, process)))
     }
 
     /// What the guest printed to its standard error last.

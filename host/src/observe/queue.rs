@@ -5,8 +5,9 @@ use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Lines that wait to be written, at most; more are dropped and counted.
+/// Lines that wait to be written, at most, and their bytes; more are dropped and counted.
 const MAX_LINES: usize = 4_096;
+const MAX_BYTES: usize = 8 << 20;
 
 /// Lines on their way out. Clones are the same queue.
 #[derive(Clone)]
@@ -21,10 +22,26 @@ struct Shared {
 #[derive(Default)]
 struct State {
     lines: VecDeque<Vec<u8>>,
+    bytes: usize,
     /// Lines that had no room since the last that had.
     dropped: u64,
     is_writing: bool,
     is_closed: bool,
+}
+
+impl State {
+    fn push(&mut self, line: Vec<u8>) {
+        self.bytes += line.len();
+        self.lines.push_back(line);
+    }
+
+    fn tell_dropped(&mut self) {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            let notice = format!("regrow: {dropped} events of the log were dropped: it is read too slowly\n");
+            self.push(notice.into_bytes());
+        }
+    }
 }
 
 impl Shared {
@@ -40,6 +57,10 @@ impl Shared {
             let waits = |state: &mut State| state.lines.is_empty() && !state.is_closed;
             state = self.changed.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
             let Some(line) = state.lines.pop_front() else { return };
+            state.bytes -= line.len();
+            if state.lines.is_empty() {
+                state.tell_dropped();
+            }
             state.is_writing = true;
             drop(state);
             // There is nobody to tell that the log can't be written.
@@ -73,16 +94,13 @@ impl Queue {
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let mut state = self.0.state();
-        if state.lines.len() >= MAX_LINES || state.is_closed {
+        let is_full = state.lines.len() >= MAX_LINES || state.bytes + line.len() > MAX_BYTES;
+        if is_full || state.is_closed {
             state.dropped += 1;
             return Ok(line.len());
         }
-        let dropped = std::mem::take(&mut state.dropped);
-        if dropped > 0 {
-            let notice = format!("regrow: {dropped} events of the log were dropped: it is read too slowly\n");
-            state.lines.push_back(notice.into_bytes());
-        }
-        state.lines.push_back(line.to_owned());
+        state.tell_dropped();
+        state.push(line.to_owned());
         self.0.changed.notify_all();
         Ok(line.len())
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub use names::NamePattern;
 pub use net::NetPattern;
+pub(super) use net::Network;
 pub(super) use wasi::{MAX_RANDOM_BYTES, Wasi};
 
 /// What a component, or one of its processes, may reach.

@@ -152,7 +152,7 @@ pub(in crate::engine) struct Network {
 }
 
 impl Network {
-    pub(super) fn new(tcp: &[NetPattern], udp: &[NetPattern]) -> Self {
+    pub(in crate::engine) fn new(tcp: &[NetPattern], udp: &[NetPattern]) -> Self {
         Self { tcp: tcp.to_vec(), udp: udp.to_vec(), pinned: Mutex::default() }
     }
 

@@ -40,7 +40,12 @@ pub(in crate::engine) struct Wasi {
 
 impl Wasi {
     /// The context of a process with these grants; without a process, of a component that describes itself.
-    pub(in crate::engine) fn new(grants: &Grants, output: &GuestOutput, process: Option<&Context>) -> Self {
+    pub(in crate::engine) fn new(
+        grants: &Grants,
+        network: Arc<Network>,
+        output: &GuestOutput,
+        process: Option<&Context>,
+    ) -> Self {
         let wanted = process.map_or(DESCRIBE_HANDLES, |process| process.limits().handles);
         // What it may have at most is charged at once: it has no more say in what others have.
         let charged = process.filter(|process| match process.charge(Resource::Handles, wanted) {
@@ -63,7 +68,6 @@ impl Wasi {
         let without =
             Grants { dirs: Vec::new(), tcp: Vec::new(), udp: Vec::new(), dns: Vec::new(), ..grants.clone() };
         let reachable = if has_handles { grants } else { &without };
-        let network = Arc::new(Network::new(&reachable.tcp, &reachable.udp));
         // A folder that has vanished since the node looked at it is not there for the guest either.
         let context = build(reachable, output, process, &network);
         let mut resources = ResourceTable::new();

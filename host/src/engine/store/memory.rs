@@ -18,16 +18,17 @@ struct Memory {
     classes: Arc<Classes<Mapping>>,
 }
 
-// SAFETY: the slot is of this memory alone, zeroed when it is taken; its start stays where it is until it grows beyond its
-// capacity. The guard behind `bytes` can't be accessed, and what is between the guard and the capacity can't be reached
-// but through the guard: the engine compares with the length, but for offsets within the guard (`memory_guard_size`).
+// SAFETY: the slot is of this memory alone, zeroed when it is taken; its start stays where it is until it grows. The guard
+// behind `bytes` can't be accessed, and what is behind the guard can't be reached but through it: the engine compares with the length, but for offsets within the guard (`memory_guard_size`).
 unsafe impl LinearMemory for Memory {
     fn byte_size(&self) -> usize {
         self.bytes
     }
 
+    /// No more than there is: a growth within it may not move the memory, and moving it is the way out if the guard can't be
+    /// moved.
     fn byte_capacity(&self) -> usize {
-        self.slot.capacity()
+        self.bytes
     }
 
     fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {

@@ -136,14 +136,13 @@ impl Pages for Mapping {
     }
 
     unsafe fn zero(&self, range: Range<usize>, keep: usize) -> io::Result<usize> {
-        let mut touched = Touched::default();
-        if keep > 0 && self.touched(range.clone(), &mut touched) && touched.pages() <= keep {
-            for pages in touched.ranges() {
-                let at = self.start.as_ptr().with_addr(pages.start);
-                // SAFETY: these addresses are within the range, which nobody uses, says the caller, and has no guard.
-                unsafe { at.write_bytes(0, pages.len()) };
+        let mut regions = Regions::default();
+        if keep > 0 && self.touched(&range, &mut regions) == Some(range.end) && regions.pages() <= keep {
+            for pages in regions.iter() {
+                // SAFETY: it is within the range, which nobody uses, says the caller, and has no guard.
+                unsafe { self.at(pages.start).write_bytes(0, pages.len()) };
             }
-            return Ok(touched.pages());
+            return Ok(regions.pages());
         }
         // SAFETY: nobody uses the range, says the caller. Private anonymous memory reads as zeros afterwards (madvise(2)).
         unsafe { self.advise(range, libc::MADV_DONTNEED)? };
@@ -152,17 +151,22 @@ impl Pages for Mapping {
 
     unsafe fn copy(&self, range: Range<usize>, other: &Self, to: usize) -> io::Result<()> {
         other.check(&(to..to + range.len()));
-        let mut touched = Touched::default();
-        let first = self.at(range.start).addr();
-        let all = first..first + range.len();
-        let ranges =
-            if self.touched(range, &mut touched) { touched.ranges() } else { std::slice::from_ref(&all) };
-        for pages in ranges {
-            let from = self.start.as_ptr().with_addr(pages.start);
-            let to = other.at(to + (pages.start - first));
-            // SAFETY: both are within their ranges, which nobody else uses, says the caller; they are of two slots, and so
-            // don't overlap.
-            unsafe { from.copy_to_nonoverlapping(to, pages.len()) };
+        let mut regions = Regions::default();
+        let mut rest = range.clone();
+        while !rest.is_empty() {
+            let seen = self.touched(&rest, &mut regions);
+            let end = seen.unwrap_or(rest.end);
+            let all = [rest.clone()];
+            let of_kernel = seen.is_some().then(|| regions.iter());
+            let without = seen.is_none().then_some(all);
+            for pages in of_kernel.into_iter().flatten().chain(without.into_iter().flatten()) {
+                let from = self.at(pages.start);
+                let to = other.at(to + (pages.start - range.start));
+                // SAFETY: both are within their ranges, which nobody else uses, says the caller; they are of two slots, and
+                // so don't overlap.
+                unsafe { from.copy_to_nonoverlapping(to, pages.len()) };
+            }
+            rest.start = end;
         }
         Ok(())
     }
@@ -190,22 +194,31 @@ pub(super) fn guards_are_markers() -> bool {
     })
 }
 
-/// Which pages of a range the kernel has memory for, as addresses.
-#[derive(Default)]
-struct Touched {
-    regions: Vec<Range<usize>>,
-}
-
-/// Regions that are told apart; of more, the range is not looked at any further.
+/// Regions of pages that are found at once.
 const MAX_REGIONS: usize = 64;
 
-impl Touched {
-    fn pages(&self) -> usize {
-        self.regions.iter().map(|region| region.len() / PAGE_BYTES).sum()
+/// Which pages of a range the kernel has memory for.
+struct Regions {
+    found: [Region; MAX_REGIONS],
+    len: usize,
+    /// The address that ranges are counted from.
+    origin: usize,
+}
+
+impl Default for Regions {
+    fn default() -> Self {
+        Self { found: [Region::default(); MAX_REGIONS], len: 0, origin: 0 }
+    }
+}
+
+impl Regions {
+    fn iter(&self) -> impl Iterator<Item = Range<usize>> {
+        let offset = |address: u64| address as usize - self.origin;
+        self.found[..self.len].iter().map(move |region| offset(region.start)..offset(region.end))
     }
 
-    fn ranges(&self) -> &[Range<usize>] {
-        &self.regions
+    fn pages(&self) -> usize {
+        self.iter().map(|region| region.len() / PAGE_BYTES).sum()
     }
 }
 
@@ -241,19 +254,17 @@ const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 
 impl Mapping {
-    /// Which pages of a range take memory or swap space; false if the kernel can't say, or there are very many regions.
-    fn touched(&self, range: Range<usize>, touched: &mut Touched) -> bool {
+    /// Finds pages of a range that take memory or swap space: how far it has looked, or none if the kernel can't say.
+    fn touched(&self, range: &Range<usize>, regions: &mut Regions) -> Option<usize> {
         static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
-        self.check(&range);
-        let pagemap = PAGEMAP.get_or_init(|| File::open("/proc/self/pagemap").ok());
-        let Some(pagemap) = pagemap else { return false };
-        let mut regions = [Region::default(); MAX_REGIONS];
+        self.check(range);
+        let pagemap = PAGEMAP.get_or_init(|| File::open("/proc/self/pagemap").ok()).as_ref()?;
         let wanted = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
         let mut argument = ScanArgument {
             size: size_of::<ScanArgument>() as u64,
             start: self.at(range.start).addr() as u64,
             end: self.at(range.end).addr() as u64,
-            regions: regions.as_mut_ptr().addr() as u64,
+            regions: regions.found.as_mut_ptr().addr() as u64,
             regions_len: MAX_REGIONS as u64,
             category_anyof_mask: wanted,
             return_mask: wanted,
@@ -261,15 +272,10 @@ impl Mapping {
         };
         // SAFETY: the argument is as the kernel expects it, and says how long the list is that it may write to.
         let found = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, &raw mut argument) };
-        let Ok(found) = usize::try_from(found) else { return false };
-        // A walk that has ended early has not seen everything.
-        if argument.walk_end != argument.end || found > MAX_REGIONS {
-            return false;
-        }
-        touched
-            .regions
-            .extend(regions[..found].iter().map(|region| region.start as usize..region.end as usize));
-        true
+        regions.len = usize::try_from(found).ok().filter(|found| *found <= MAX_REGIONS)?;
+        regions.origin = self.start.as_ptr().addr();
+        let seen = (argument.walk_end as usize).checked_sub(regions.origin)?;
+        (range.start < seen && seen <= range.end).then_some(seen)
     }
 }
 
@@ -310,8 +316,27 @@ mod tests {
         // Reading has touched all of them.
         // SAFETY: as above.
         assert_eq!(unsafe { mapping.zero(bytes(0..PAGES), 4) }.unwrap(), 0);
-        let mut touched = Touched::default();
-        assert!(!mapping.touched(bytes(0..PAGES), &mut touched) || touched.pages() == 0);
+        let mut regions = Regions::default();
+        assert!(mapping.touched(&bytes(0..PAGES), &mut regions).is_none() || regions.pages() == 0);
+    }
+
+    #[test]
+    fn many_scattered_pages_are_copied_and_those_between_stay_untouched() {
+        const MANY: usize = 4 * MAX_REGIONS;
+        let mapping = || {
+            let mapping = Mapping::reserve(MANY * PAGE_BYTES).unwrap();
+            mapping.commit(0..MANY * PAGE_BYTES).unwrap();
+            mapping
+        };
+        let (one, other) = (mapping(), mapping());
+        (0..MANY).step_by(2).for_each(|page| write(&one, page));
+        // SAFETY: nobody else knows the mappings.
+        unsafe { one.copy(bytes(0..MANY), &other, 0) }.unwrap();
+        let mut regions = Regions::default();
+        if other.touched(&bytes(0..MANY), &mut regions).is_some() {
+            assert_eq!((regions.len, regions.pages()), (MAX_REGIONS, MAX_REGIONS), "one page each");
+        }
+        assert!((0..MANY).all(|page| is_zero(&other, page..page + 1) == (page % 2 == 1)));
     }
 
     #[test]

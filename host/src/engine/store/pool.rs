@@ -183,11 +183,16 @@ impl<P: Pages> Slot<P> {
         place.is_broken = true;
         let new = place.within(guard..guard + size);
         // SAFETY: it is within the slot, which nobody else has.
-        unsafe { place.chunk.pages.guard(new)? };
+        unsafe { place.chunk.pages.guard(new.clone())? };
         if let Some(old) = place.guard {
             let old = place.within(old..old + size);
             // SAFETY: as above.
-            unsafe { place.chunk.pages.unguard(old)? };
+            unsafe { place.chunk.pages.unguard(old.clone())? };
+            if new.end < old.start {
+                // What an earlier owner has touched beyond: all zeros, but it takes memory that nobody counts.
+                // SAFETY: as above.
+                unsafe { place.chunk.pages.zero(new.end..old.start, 0)? };
+            }
         }
         place.guard = Some(guard);
         place.is_broken = false;

@@ -60,6 +60,8 @@ regrow_sdk::component! {
     "spec-hoard" => process memory::spec_hoard,
     /// One of them.
     "spec-hoard-child" => process memory::spec_hoard_child,
+    /// Specifications, in one instance after the other.
+    "spec-hoard-twice" => process memory::spec_hoard_twice, resume memory::spec_hoard_more,
     /// Datagrams without end.
     "datagram-flood" => process memory::datagram_flood,
     /// Lines of the log without end.

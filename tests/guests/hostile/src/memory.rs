@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::supervisor::{ChildSpec, Supervisor, SupervisorError};
-use regrow_sdk::{Error, ExitReason, mailbox, timer};
+use regrow_sdk::supervisor::{ChildSpec, Supervisor, SupervisorError, SupervisorRef};
+use regrow_sdk::{Error, ExitReason, Pid, mailbox, timer};
 
 /// Takes all the memory that it can get, and touches it.
 pub fn memory_bomb(_: ()) {
@@ -62,16 +62,38 @@ pub fn handle_bomb(_: ()) {
 /// Has a supervisor keep specifications with large arguments, of children that have nothing to do.
 pub fn spec_hoard(_: ()) -> Result<(), ExitReason> {
     let supervisor = Supervisor::new().start_link().map_err(|error| ExitReason::error(&error.to_string()))?;
+    hoard_specs(&supervisor, 0)
+}
+
+/// Adds specifications until there is no room for more.
+fn hoard_specs(supervisor: &SupervisorRef, first: u32) -> Result<(), ExitReason> {
     let argument = vec![0u8; 60_000];
-    for number in 0.. {
+    for number in first.. {
         let child = ChildSpec::worker(number.to_string(), "spec-hoard-child").transient().argument(&argument);
         match supervisor.start_child(&child) {
             Ok(_) => {}
             Err(SupervisorError::Refused(Error::Limit(limit))) if limit.which == "memory_bytes" => break,
             Err(error) => return Err(ExitReason::error(&error.to_string())),
         }
+        if number > first && first > 0 {
+            return Err(ExitReason::error(&"there was room again"));
+        }
     }
     Ok(())
+}
+
+/// The same, and then once more in another instance.
+pub fn spec_hoard_twice(_: ()) -> Result<(), ExitReason> {
+    let supervisor = Supervisor::new().start_link().map_err(|error| ExitReason::error(&error.to_string()))?;
+    hoard_specs(&supervisor, 0)?;
+    mailbox::send(process::self_pid(), &())?;
+    Err(process::hibernate(&supervisor.pid()).into())
+}
+
+/// There is no more room than before.
+pub fn spec_hoard_more(supervisor: Option<Pid>) -> Result<(), ExitReason> {
+    let supervisor = supervisor.map(SupervisorRef::new).ok_or(ExitReason::NoProc)?;
+    hoard_specs(&supervisor, 1_000_000)
 }
 
 /// One of them.
