@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::{Failure, ManifestArgs, load};
+use crate::cli::{Failure, ManifestArgs, load, print};
 
 pub(super) async fn build(args: &ManifestArgs) -> Result<(), Failure> {
     let application = load(args).await?;
-    println!("{:<16} {:>9} {:>11}  {:<32} FILE", "COMPONENT", "KIB", "MEMORY KIB", "ENTRIES");
+    print(&format!("{:<16} {:>9} {:>11}  {:<32} FILE", "COMPONENT", "KIB", "MEMORY KIB", "ENTRIES"))?;
     for (component, file, size) in application.components() {
         let entries: Vec<&str> = component.entries().iter().map(|entry| entry.name.as_str()).collect();
         let (name, kib) = (component.name(), size.div_ceil(1024));
         let memory = component.initial_memory_bytes().div_ceil(1024);
-        println!("{name:<16} {kib:>9} {memory:>11}  {:<32} {}", entries.join(", "), file.display());
-        println!("{:16} imports {}", "", by_package(&component.imports()));
+        let entries = entries.join(", ");
+        print(&format!("{name:<16} {kib:>9} {memory:>11}  {entries:<32} {}", file.display()))?;
+        print(&format!("{:16} imports {}", "", by_package(&component.imports())))?;
     }
     Ok(())
 }

@@ -235,6 +235,16 @@ async fn load(args: &ManifestArgs) -> Result<Application, Failure> {
     }
 }
 
+/// Prints to the standard output. A reader that has gone (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Host(error.into())),
+        _ => Ok(()),
+    }
+}
+
 /// The log on standard error.
 fn stderr_logger(level: Level, color: Color) -> Logger {
     Logger::queued(level, color.on_stderr(), Box::new(std::io::stderr()))

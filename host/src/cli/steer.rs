@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::{Failure, ManifestArgs, load, render};
+use crate::cli::{Failure, ManifestArgs, load, print, render};
 use crate::control::{Client, ClientError, Reply, Request};
 
 /// Which node, and how to print.
@@ -89,16 +89,6 @@ impl NodeArgs {
         }
         let text = render::text(reply, std::io::stdout().is_terminal());
         if text.is_empty() { Ok(()) } else { print(text.trim_end_matches('\n')) }
-    }
-}
-
-/// Prints to the standard output. A reader that has gone (`| head`) is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Host(error.into())),
-        _ => Ok(()),
     }
 }
 

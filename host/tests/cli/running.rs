@@ -36,6 +36,24 @@ fn check_and_build_start_nothing() {
     assert!(!stderr(&output).contains("the counter says"));
 }
 
+/// `regrow build … | head`: a reader that has gone is no failure.
+#[test]
+fn a_reader_that_goes_away_ends_nothing_in_a_panic() {
+    for command in ["build", "check"] {
+        let mut child = regrow()
+            .arg(command)
+            .arg(example("counter"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn a_wrong_command_line_is_told_from_a_wrong_manifest() {
     assert_eq!(regrow().arg("dance").output().unwrap().status.code(), Some(2));
