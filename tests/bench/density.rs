@@ -13,7 +13,7 @@ use regrow::observe::Level;
 use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
 use regrow_tests::report::{Goal, Report, without_backtraces};
-use regrow_tests::{bench_node, block_on, guest_folder, run_native};
+use regrow_tests::{bench_node, block_on, run_native};
 
 /// How many processes there are, one program after the other: each starts with nothing.
 const LIVE: [u32; 4] = [1_000, 10_000, 100_000, 250_000];
@@ -128,11 +128,6 @@ fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn(
     let (component, entry) = entry.split_once('.').unwrap_or_else(|| panic!("{entry}"));
     let text = format!(
         r#"
-        [application]
-        name = "bench"
-        [components.bench]
-        path = {:?}
-        grants = {{ clocks = true, lookup = ["*"] }}
         [components.counter]
         path = {:?}
         [supervisor]
@@ -152,11 +147,10 @@ fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn(
         name = "idle"
         args = 0
         "#,
-        guest_folder("bench"),
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples-guests/counter"),
     );
     let started = Instant::now();
-    let node = bench_node(engine, text, 2, Level::Error);
+    let node = bench_node(engine, &text, 2, Level::Error);
     block_on(node.steering().await_started()).unwrap_or_else(|error| panic!("{error}"));
     let start = started.elapsed().as_secs_f64();
     meanwhile(&|| {

@@ -11,7 +11,7 @@ use regrow::node::Node;
 use regrow::observe::Level;
 use regrow_otp::{Destination, ExitReason, Pid, Resource, SpawnOptions};
 use regrow_term::{decode, encode};
-use regrow_tests::{bench_node, block_on, guest_folder, run_native};
+use regrow_tests::{bench_node, block_on, run_native};
 
 /// How long shares are watched.
 const WATCHED: Duration = Duration::from_secs(3);
@@ -32,11 +32,6 @@ fn main() {
 fn node(engine: &Engine, workers: usize, children: &str) -> Node {
     let text = format!(
         r#"
-        [application]
-        name = "bench"
-        [components.bench]
-        path = {:?}
-        grants = {{ clocks = true, lookup = ["*"] }}
         [supervisor]
         [[supervisor.children]]
         id = "probe"
@@ -45,9 +40,8 @@ fn node(engine: &Engine, workers: usize, children: &str) -> Node {
         name = "probe"
         {children}
         "#,
-        guest_folder("bench"),
     );
-    let node = bench_node(engine, text, workers, Level::Error);
+    let node = bench_node(engine, &text, workers, Level::Error);
     block_on(node.steering().await_started()).unwrap_or_else(|error| panic!("{error}"));
     node
 }

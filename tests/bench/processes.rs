@@ -12,7 +12,7 @@ use regrow::observe::Level;
 use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
 use regrow_tests::report::{Goal, Report, without_backtraces};
-use regrow_tests::{bench_node, guest_folder, run_native};
+use regrow_tests::{bench_node, run_native};
 
 /// Each program is run so often; the median is shown.
 const ROUNDS: usize = 5;
@@ -105,24 +105,15 @@ fn figure(program: &Program, total: f64) -> f64 {
 }
 
 fn measure_guests(engine: &Engine, programs: &[&Program], workers: usize) -> Vec<Option<f64>> {
-    let text = format!(
-        r#"
-        [application]
-        name = "bench"
-        [components.bench]
-        path = {:?}
-        limits = {{ timers = 1_000_000 }}
-        grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
+    let tree = r#"
         [supervisor]
         [[supervisor.children]]
         id = "bench"
         component = "bench"
         entry = "bench"
         name = "bench"
-        "#,
-        guest_folder("bench"),
-    );
-    let node = bench_node(engine, text, workers, Level::Error);
+        "#;
+    let node = bench_node(engine, tree, workers, Level::Error);
     programs.iter().map(|program| median(program, &node)).collect()
 }
 

@@ -18,7 +18,7 @@ use regrow_otp::{
     RuntimeConfig, SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 use regrow_term::{Term, encode};
-use regrow_tests::{bench_node, block_on, guest_folder, run_native};
+use regrow_tests::{bench_node, block_on, run_native};
 
 /// Crashes that are measured one by one.
 const CRASHES: usize = 300;
@@ -66,11 +66,6 @@ fn main() {
 fn node(engine: &Engine, workers: usize, strategy: &str, children: usize) -> Node {
     let text = format!(
         r#"
-        [application]
-        name = "bench"
-        [components.bench]
-        path = {:?}
-        grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
         [supervisor]
         strategy = "{strategy}"
         intensity = 1_000_000_000
@@ -82,9 +77,8 @@ fn node(engine: &Engine, workers: usize, strategy: &str, children: usize) -> Nod
         entry = "restartable"
         args = "driver"
         "#,
-        guest_folder("bench"),
     );
-    bench_node(engine, text, workers, Level::Debug)
+    bench_node(engine, &text, workers, Level::Debug)
 }
 
 /// Runs a native process that hears of each start as `driver`.

@@ -12,7 +12,7 @@ use regrow_otp::{
     Context, Event, EventSink, ExitReason, Exited, Pid, ReportKind, Runtime, SpawnOptions, SupervisorReport,
 };
 
-use crate::guests::Guest;
+use crate::guests::{Guest, guest_folder};
 use crate::log::SharedLog;
 
 /// No test takes that long: it is what a hang turns into.
@@ -80,11 +80,24 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     runtime.unwrap_or_else(|error| panic!("{error}")).block_on(future)
 }
 
-/// A node for a bench: the application of a manifest's text, which logs down to `level`, to nowhere.
+/// A node for a bench: the rest of a manifest, which has the component `bench` of the tests' guests already. It logs down to
+/// `level`, to nowhere.
 ///
 /// # Panics
 /// If it can't be had.
-pub fn bench_node(engine: &Engine, text: String, workers: usize, level: Level) -> Node {
+pub fn bench_node(engine: &Engine, rest: &str, workers: usize, level: Level) -> Node {
+    let text = format!(
+        r#"
+        [application]
+        name = "bench"
+        [components.bench]
+        path = {:?}
+        limits = {{ timers = 1_000_000 }}
+        grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
+        {rest}
+        "#,
+        guest_folder("bench"),
+    );
     let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
     let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
     let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
+use crate::per_second::PerSecond;
 use crate::process::Effects;
 use crate::scheduler::VirtualTime;
 use crate::sync::Mutex;
@@ -166,7 +167,7 @@ pub(crate) struct Account {
     pub(crate) farewell: Mutex<Effects>,
     counts: [Count; Resource::ALL.len()],
     log_lines_per_second: AtomicU64,
-    log_lines: LogLines,
+    log_lines: PerSecond,
 }
 
 #[derive(Default)]
@@ -193,7 +194,7 @@ impl Account {
             farewell: Mutex::default(),
             counts: Default::default(),
             log_lines_per_second: AtomicU64::new(UNLIMITED),
-            log_lines: LogLines::default(),
+            log_lines: PerSecond::default(),
         };
         account.set(budget);
         Arc::new(account)
@@ -356,24 +357,6 @@ impl Drop for Charge {
         if let Some(account) = &self.account {
             account.release(self.resource, self.amount);
         }
-    }
-}
-
-/// Lines that were logged in the present second.
-#[derive(Default, Debug)]
-pub(crate) struct LogLines {
-    second: AtomicU64,
-    lines: AtomicU64,
-}
-
-impl LogLines {
-    /// Takes one of `per_second` lines at `now`, in nanoseconds since the runtime's start.
-    pub(crate) fn take(&self, per_second: u64, now: u64) -> bool {
-        let second = now / 1_000_000_000;
-        if self.second.swap(second, Ordering::Relaxed) != second {
-            self.lines.store(0, Ordering::Relaxed);
-        }
-        self.lines.fetch_add(1, Ordering::Relaxed) < per_second
     }
 }
 

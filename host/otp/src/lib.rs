@@ -36,6 +36,7 @@ mod limits;
 mod link;
 mod mailbox;
 mod monitor;
+mod per_second;
 mod pid;
 mod process;
 mod random;
@@ -62,6 +63,7 @@ pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, Wa
 pub use info::{InfoItem, InfoTooLarge, MAX_INFO_ENTRIES, ProcessInfo};
 pub use limits::{Limits, WhenFull, tightened};
 pub use monitor::MonitorOptions;
+pub use per_second::PerSecond;
 pub use pid::{Destination, Pid, Reference, ReplyTo};
 pub use process::{
     CallError, Context, Flag, FlagError, Identity, LastReceived, LinkError, MailboxCounters, Meter,

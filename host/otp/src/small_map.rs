@@ -54,7 +54,9 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
         match few.binary_search_by_key(&key, |(key, _)| *key) {
             Ok(index) => Some(std::mem::replace(&mut few[index].1, value)),
             Err(index) if few.len() < FEW => {
-                few.reserve_exact(if few.is_empty() { 1 } else { 0 });
+                if few.is_empty() {
+                    few.reserve_exact(1);
+                }
                 few.insert(index, (key, value));
                 None
             }

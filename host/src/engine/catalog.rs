@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use regrow_otp::PerSecond;
+
 use crate::engine::component::Component;
 use crate::engine::grants::Grants;
-use crate::engine::kept::Lookups;
 use crate::engine::start::GuestLimits;
 use crate::observe::Logger;
 
@@ -25,11 +26,11 @@ pub struct Catalog {
     contents: RwLock<Contents>,
     logger: Logger,
     /// Names that were looked up, by outermost budgets: who belongs to none shares one, too.
-    lookups: Mutex<HashMap<Option<Arc<str>>, Lookups>>,
+    lookups: Mutex<HashMap<Option<Arc<str>>, PerSecond>>,
 }
 
 /// Names that all processes of an outermost budget may look up in a second.
-const LOOKUPS_PER_SECOND: u32 = 20;
+const LOOKUPS_PER_SECOND: u64 = 20;
 
 /// Budgets whose look-ups are counted apart; more than manifests have.
 const MAX_COUNTED: usize = 10_000;
@@ -67,13 +68,13 @@ impl Catalog {
         &self.logger
     }
 
-    /// Whether a process of that budget may look up another name in that second.
-    pub(super) fn may_look_up(&self, budget: Option<Arc<str>>, second: u64) -> bool {
+    /// Whether a process of that budget may look up another name at `now`, in nanoseconds since the runtime's start.
+    pub(super) fn may_look_up(&self, budget: Option<Arc<str>>, now: u64) -> bool {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         if lookups.len() >= MAX_COUNTED {
             lookups.clear();
         }
-        lookups.entry(budget).or_default().take(second, LOOKUPS_PER_SECOND)
+        lookups.entry(budget).or_default().take(LOOKUPS_PER_SECOND, now)
     }
 
     /// Reductions that a process uses in a turn.

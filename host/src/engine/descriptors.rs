@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
+use regrow_otp::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Descriptors that guests leave to the host.
@@ -16,9 +17,18 @@ pub(crate) fn raise_limit() {
     let _as_it_was = setrlimit(Resource::Nofile, limit);
 }
 
-/// Whether a guest may open one more. The system always takes the lowest number that is free: if that one is near the
-/// limit, all others are taken.
-pub(super) fn are_left() -> bool {
+/// Whether a guest may open one more; that it may not is made known.
+pub(super) fn may_take(process: &Context) -> bool {
+    let are_left = are_left();
+    if !are_left {
+        process.denied("handles", "the host has no descriptors left");
+    }
+    are_left
+}
+
+/// Whether there is one for a guest. The system always takes the lowest number that is free: if that one is near the limit,
+/// all others are taken.
+fn are_left() -> bool {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return true };
     let lowest = std::io::stdin().as_fd().try_clone_to_owned();
     match lowest {

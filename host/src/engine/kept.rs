@@ -2,9 +2,9 @@
 //! made, the names that it has looked up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use regrow_otp::{Charge, Context, LimitExceeded, LimitKind, Resource};
+use regrow_otp::{Charge, Context, LimitExceeded, LimitKind, PerSecond, Resource};
 
 use crate::engine::grants::{Grants, Network};
 
@@ -12,33 +12,16 @@ use crate::engine::grants::{Grants, Network};
 const SPEC_BYTES: u64 = 1 << 10;
 
 /// Names that one process may look up in a second.
-const LOOKUPS_PER_SECOND: u32 = 10;
+const LOOKUPS_PER_SECOND: u64 = 10;
 
 /// What is kept for one process.
 #[derive(Default)]
 pub(super) struct Kept {
     /// Bytes of the specifications that it has made.
     spec_bytes: AtomicU64,
-    lookups: Mutex<Lookups>,
+    lookups: PerSecond,
     /// The addresses of names that it has found: they stay the same.
     network: OnceLock<Arc<Network>>,
-}
-
-/// Names that were looked up in a second.
-#[derive(Default)]
-pub(super) struct Lookups {
-    second: u64,
-    count: u32,
-}
-
-impl Lookups {
-    pub(super) fn take(&mut self, second: u64, most: u32) -> bool {
-        if self.second != second {
-            *self = Self { second, count: 0 };
-        }
-        self.count += 1;
-        self.count <= most
-    }
 }
 
 /// A specification that is kept, and counted to whoever has made it until this is dropped.
@@ -65,10 +48,9 @@ impl Kept {
         Ok(KeptSpec::new(self.clone(), bytes, charge))
     }
 
-    /// Whether the process may look up another name in that second.
-    pub(super) fn may_look_up(&self, second: u64) -> bool {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        lookups.take(second, LOOKUPS_PER_SECOND)
+    /// Whether the process may look up another name at `now`, in nanoseconds since the runtime's start.
+    pub(super) fn may_look_up(&self, now: u64) -> bool {
+        self.lookups.take(LOOKUPS_PER_SECOND, now)
     }
 
     /// What of the network the process may reach, with these grants.

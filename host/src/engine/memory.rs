@@ -125,9 +125,8 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(())
     }
 
-    // A table's growth that failed stays counted: it may have failed before anybody was asked, and what was granted last
-    // is then something else that the guest still has.
-
+    /// What was granted and failed stays counted (there is no `table_grow_failed`): a growth may fail before anybody is
+    /// asked, and what was granted last is then something else that the guest still has.
     fn table_growing(
         &mut self,
         current: usize,

@@ -127,8 +127,8 @@ impl StartChild for StartGuest {
     }
 
     fn with_arguments(&self, before: &[Term], after: &[Term]) -> Option<Arc<dyn StartChild>> {
-        let more = before.iter().chain(after).map(Term::weight).sum();
-        let kept = self.kept.as_ref().map(|kept| kept.with_more(more));
+        let weight = || before.iter().chain(after).map(Term::weight).sum();
+        let kept = self.kept.as_ref().map(|kept| kept.with_more(weight()));
         let argument = Argument::Term(joined_arguments(before, &self.argument.term()?, after));
         Some(Arc::new(Self { argument, kept, ..self.clone() }))
     }

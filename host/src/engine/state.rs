@@ -11,6 +11,7 @@ use wasmtime_wasi::p2::bindings::sockets::udp::UdpSocket;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::engine::catalog::{Catalog, Program};
+use crate::engine::descriptors;
 use crate::engine::grants::{Grants, Wasi};
 use crate::engine::kept::Kept;
 use crate::engine::memory::MemoryLimiter;
@@ -114,6 +115,11 @@ impl GuestState {
         }
     }
 
+    /// Whether the guest may take a descriptor of the system's; that it may not is made known.
+    pub(super) fn may_take_descriptor(&self) -> bool {
+        self.owner.as_ref().is_none_or(|owner| descriptors::may_take(&owner.context))
+    }
+
     /// Charges what a host call has moved beside its arguments, and yields if a slice is spent. It is no moment for signals:
     /// what was begun, is ended.
     pub(super) async fn charge_moved(&mut self, bytes: usize) {
@@ -135,8 +141,9 @@ impl GuestState {
     /// a thread of the host's for as long as the network likes.
     pub(super) fn may_look_up_now(&mut self) -> bool {
         let Some(owner) = &self.owner else { return false };
-        let second = owner.context.runtime().now().since_start().as_secs();
-        self.kept.may_look_up(second) && owner.catalog.may_look_up(owner.context.outermost_budget(), second)
+        let now = owner.context.runtime().now().since_start().as_nanos();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        self.kept.may_look_up(now) && owner.catalog.may_look_up(owner.context.outermost_budget(), now)
     }
 
     /// A name is being looked up; its addresses will come by that handle.

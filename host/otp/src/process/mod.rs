@@ -36,9 +36,10 @@ pub(crate) use state::{Dropped, Effects, State, refuse};
 pub(crate) use wait::MAX_CYCLE;
 pub use wait::Waiting;
 
-use crate::budget::{Account, LogLines};
+use crate::budget::Account;
 use crate::exit_reason::ExitReason;
 use crate::limits::{Limits, LiveLimits};
+use crate::per_second::PerSecond;
 use crate::pid::{Pid, Reference};
 use crate::scheduler::{BURST, Schedule, Scheduler};
 use crate::signal::Signal;
@@ -99,12 +100,12 @@ pub(crate) struct Process {
     pub(crate) burst: AtomicU64,
     /// Live processes that it has spawned.
     pub(crate) children: AtomicU64,
-    pub(crate) log_lines: LogLines,
+    pub(crate) log_lines: PerSecond,
     /// Messages that it has sent.
     pub(crate) sent: AtomicU64,
     /// How often it was refused what it has no grant for.
     pub(crate) denied: AtomicU64,
-    pub(crate) denied_in_second: LogLines,
+    pub(crate) denied_in_second: PerSecond,
     pub(crate) timers_running: AtomicU64,
     pub(crate) timer_bytes: AtomicU64,
     /// Held from a change of the state until the signals that follow from it are sent, so that two threads can't
@@ -146,10 +147,10 @@ impl Process {
             owns_account: false,
             burst: AtomicU64::new(BURST),
             children: AtomicU64::default(),
-            log_lines: LogLines::default(),
+            log_lines: PerSecond::default(),
             sent: AtomicU64::default(),
             denied: AtomicU64::default(),
-            denied_in_second: LogLines::default(),
+            denied_in_second: PerSecond::default(),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
             outgoing: Mutex::default(),

@@ -57,9 +57,8 @@ impl Wasi {
         });
         // Each folder is a descriptor.
         let charged = charged.filter(|process| {
-            let are_left = grants.dirs.is_empty() || descriptors::are_left();
+            let are_left = grants.dirs.is_empty() || descriptors::may_take(process);
             if !are_left {
-                process.denied("handles", "the host has no descriptors left");
                 process.release(Resource::Handles, wanted);
             }
             are_left

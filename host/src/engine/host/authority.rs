@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use regrow_otp::{Destination, MAX_INFO_ENTRIES, Pid};
+use regrow_otp::{Context, Destination, MAX_INFO_ENTRIES, Pid};
 
 use crate::engine::bindings::regrow::otp::process::{self, SpawnOptions as WitOptions};
 use crate::engine::bindings::regrow::otp::types as wit;
@@ -35,11 +35,7 @@ impl GuestState {
         options: &WitOptions,
     ) -> Outcome<StartGuest> {
         let owner = self.owner()?;
-        let most = owner.context.limits().message_bytes;
-        if argument.len() as u64 > most {
-            let (which, requested) = ("message_bytes".to_owned(), argument.len() as u64);
-            return Ok(Err(wit::Error::Limit(wit::LimitExceeded { which, allowed: most, requested })));
-        }
+        good!(check_message_bytes(&owner.context, &argument));
         let own = owner.program.component.name();
         if let Some(other) = component.as_deref().filter(|component| *component != &**own)
             && !owner.grants.spawn.iter().any(|granted| granted == other)
@@ -182,6 +178,16 @@ impl GuestState {
         self.denied("list_processes", what);
         Ok(Err(wit::Error::Denied("list_processes is not among the grants".to_owned())))
     }
+}
+
+/// Refuses what has more bytes than a message of the process's may have.
+pub(super) fn check_message_bytes(process: &Context, bytes: &[u8]) -> Result<(), wit::Error> {
+    let (allowed, requested) = (process.limits().message_bytes, bytes.len() as u64);
+    if requested <= allowed {
+        return Ok(());
+    }
+    let which = "message_bytes".to_owned();
+    Err(wit::Error::Limit(wit::LimitExceeded { which, allowed, requested }))
 }
 
 /// Refuses a list that is longer than one may be.

@@ -12,7 +12,7 @@ use crate::engine::bindings::regrow::otp::process::{
     Spawned, Started, WhenFull as WitWhenFull,
 };
 use crate::engine::bindings::regrow::otp::types as wit;
-use crate::engine::host::authority::{check_entries, good, grants_len};
+use crate::engine::host::authority::{check_entries, check_message_bytes, good, grants_len};
 use crate::engine::host::convert::{destination_len, exit_reason_from_guest, milliseconds, reason_len};
 use crate::engine::instance::Hibernate;
 use crate::engine::state::GuestState;
@@ -251,11 +251,7 @@ impl Host for GuestState {
     async fn hibernate(&mut self, state: Vec<u8>) -> Outcome<()> {
         // Another instance will be made.
         let context = self.charge(state.len() + SPAWN_BYTES).await?;
-        let (allowed, requested) = (context.limits().message_bytes, state.len() as u64);
-        if requested > allowed {
-            let which = "message_bytes".to_owned();
-            return Ok(Err(wit::Error::Limit(wit::LimitExceeded { which, allowed, requested })));
-        }
+        good!(check_message_bytes(&context, &state));
         if let Some(open) = self.open_handle() {
             return Ok(Err(wit::Error::Unsupported(format!("a process can't hibernate with {open} open"))));
         }

@@ -214,22 +214,23 @@ fn refused_limit(limit: LimitExceeded) -> SupervisorError {
 /// turn meanwhile.
 const MAX_TERM_BYTES: usize = 64 << 10;
 
-fn decoded(encoded: &[u8], what: &dyn std::fmt::Display) -> Result<Term, SupervisorError> {
-    if encoded.len() > MAX_TERM_BYTES {
-        let (allowed, requested) = (MAX_TERM_BYTES as u64, encoded.len() as u64);
-        let limit = wit::LimitExceeded { which: "term_bytes".to_owned(), allowed, requested };
-        return Err(SupervisorError::Refused(wit::Error::Limit(limit)));
+fn check_term_bytes(bytes: usize) -> Result<(), SupervisorError> {
+    if bytes <= MAX_TERM_BYTES {
+        return Ok(());
     }
+    let (allowed, requested) = (MAX_TERM_BYTES as u64, bytes as u64);
+    let limit = wit::LimitExceeded { which: "term_bytes".to_owned(), allowed, requested };
+    Err(SupervisorError::Refused(wit::Error::Limit(limit)))
+}
+
+fn decoded(encoded: &[u8], what: &dyn std::fmt::Display) -> Result<Term, SupervisorError> {
+    check_term_bytes(encoded.len())?;
     decode(encoded).map_err(|error| bad_argument(format!("{what} is no term: {error}")))
 }
 
 fn terms(encoded: &[Vec<u8>]) -> Result<Vec<Term>, SupervisorError> {
     let bytes: usize = encoded.iter().map(Vec::len).sum();
-    if bytes > MAX_TERM_BYTES || encoded.len() > MAX_TERM_BYTES {
-        let (allowed, requested) = (MAX_TERM_BYTES as u64, bytes.max(encoded.len()) as u64);
-        let limit = wit::LimitExceeded { which: "term_bytes".to_owned(), allowed, requested };
-        return Err(SupervisorError::Refused(wit::Error::Limit(limit)));
-    }
+    check_term_bytes(bytes.max(encoded.len()))?;
     encoded.iter().map(|bytes| decoded(bytes, &"an argument")).collect()
 }
 

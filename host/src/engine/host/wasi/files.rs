@@ -7,7 +7,6 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     PathFlags,
 };
 
-use crate::engine::descriptors;
 use crate::engine::host::wasi::Store;
 use crate::engine::state::GuestState;
 
@@ -78,8 +77,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
                     state.denied("dirs", &path);
                     return Ok((Err(files::ErrorCode::NotPermitted),));
                 }
-                if !descriptors::are_left() {
-                    state.denied("handles", "the host has no descriptors left");
+                if !state.may_take_descriptor() {
                     return Ok((Err(files::ErrorCode::InsufficientMemory),));
                 }
                 let opened =

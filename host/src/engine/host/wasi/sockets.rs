@@ -11,7 +11,6 @@ use wasmtime_wasi::p2::bindings::sockets::{
 };
 use wasmtime_wasi::sockets::WasiSocketsView as _;
 
-use crate::engine::descriptors;
 use crate::engine::host::wasi::{Store, charged};
 use crate::engine::state::GuestState;
 
@@ -40,8 +39,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
                     state.denied("tcp", "a socket");
                     return Ok((Err::<Resource<tcp::TcpSocket>, _>(SocketErrorCode::AccessDenied),));
                 }
-                if !descriptors::are_left() {
-                    state.denied("handles", "the host has no descriptors left");
+                if !state.may_take_descriptor() {
                     return Ok((Err(SocketErrorCode::NewSocketLimit),));
                 }
                 let socket = tcp_create_socket::Host::create_tcp_socket(&mut state.sockets(), family);
@@ -59,8 +57,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
                     state.denied("udp", "a socket");
                     return Ok((Err::<Resource<udp::UdpSocket>, _>(SocketErrorCode::AccessDenied),));
                 }
-                if !descriptors::are_left() {
-                    state.denied("handles", "the host has no descriptors left");
+                if !state.may_take_descriptor() {
                     return Ok((Err(SocketErrorCode::NewSocketLimit),));
                 }
                 let socket = udp_create_socket::Host::create_udp_socket(&mut state.sockets(), family).await;
