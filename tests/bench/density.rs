@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use regrow::engine::Engine;
@@ -91,6 +91,19 @@ fn taken() -> [f64; 3] {
     [of("VmRSS:"), of("VmPTE:"), maps as f64]
 }
 
+/// What it takes when everybody has been idle for so long that it takes no less any more.
+fn settled() -> [f64; 3] {
+    let mut before = taken();
+    loop {
+        std::thread::sleep(Duration::from_secs(2));
+        let now = taken();
+        if now[0] >= before[0] {
+            return now;
+        }
+        before = now;
+    }
+}
+
 fn point(entry: &str, count: u32) -> Point {
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
     // Compiled, and run once.
@@ -99,7 +112,7 @@ fn point(entry: &str, count: u32) -> Point {
     let mut after = before;
     let mut call_all = 0.0;
     let (start, stop) = run(&engine, entry, count, |call| {
-        after = taken();
+        after = settled();
         call_all = call();
     });
     let each = |index: usize| (after[index] - before[index]) / f64::from(count);

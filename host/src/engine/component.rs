@@ -14,6 +14,7 @@ use wasmtime::component::Component as WasmComponent;
 use crate::engine::bindings::GuestPre;
 use crate::engine::config::{Engine, EngineKind};
 use crate::engine::state::{DESCRIBE_SLICE, GuestState};
+use crate::engine::store::{Image, InstanceStore, Turns};
 
 /// What `describe` may cost: it only lists names.
 const DESCRIBE_FUEL: u64 = 50_000_000;
@@ -42,6 +43,8 @@ pub struct Component {
     kind: EngineKind,
     entries: Vec<Entry>,
     digest: Digest,
+    /// Where its instances are, and what they begin with, if that is a store of ours.
+    store: Option<(InstanceStore, Arc<Image>)>,
 }
 
 /// SHA-256 of a component's bytes: tells one version from the next.
@@ -151,29 +154,44 @@ impl Engine {
         let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = engine.linker.instantiate_pre(&component).map_err(wrong_world)?;
         let pre = GuestPre::new(pre).map_err(wrong_world)?;
-        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, describe(&pre)).await;
-        let entries = described
+        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, describe(&pre, engine.store.as_ref())).await;
+        let (entries, image) = described
             .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
             .map_err(|error| LoadError::Describe(describe_error(&error)))?;
         check_entries(&entries).map_err(LoadError::Describe)?;
-        Ok(Component { pre, name: name.into(), kind, entries, digest: Digest::of(bytes) })
+        let store = engine.store.clone().map(|store| (store, Arc::new(image)));
+        Ok(Component { pre, name: name.into(), kind, entries, digest: Digest::of(bytes), store })
     }
 }
 
-async fn describe(pre: &GuestPre<GuestState>) -> wasmtime::Result<Vec<Entry>> {
+/// What a component says about itself, and what its memories are like then.
+async fn describe(
+    pre: &GuestPre<GuestState>,
+    instances: Option<&InstanceStore>,
+) -> wasmtime::Result<(Vec<Entry>, Image)> {
     let mut store = Store::new(pre.engine(), GuestState::outside_any_process());
     store.limiter(|state| &mut state.memory);
     store.set_fuel(DESCRIBE_FUEL)?;
     // Whoever drives this has other things to do, too, and a timeout for it.
     store.fuel_async_yield_interval(Some(DESCRIBE_SLICE))?;
     store.set_hostcall_fuel(MAX_DESCRIPTION_BYTES);
-    let guest = pre.instantiate_async(&mut store).await?;
-    let entries = guest.call_describe(&mut store).await?.into_iter().map(|entry| Entry {
+    let call = async {
+        let guest = pre.instantiate_async(&mut store).await?;
+        guest.call_describe(&mut store).await
+    };
+    let (described, image) = match instances {
+        Some(instances) => {
+            let (described, mut turns) = instances.turns(Arc::default()).run(call, || false).await;
+            (described, turns.image())
+        }
+        None => (call.await, Image::default()),
+    };
+    let entries = described?.into_iter().map(|entry| Entry {
         name: entry.name,
         documentation: entry.documentation,
         acknowledges: entry.acknowledges,
     });
-    Ok(entries.collect())
+    Ok((entries.collect(), image))
 }
 
 /// Globals and functions of all core modules of a component, at most: each may take room in every instance.
@@ -225,6 +243,11 @@ impl Component {
     /// The name that the manifest gives it.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// The turns of a process to come, if its instances are in a store of ours.
+    pub(super) fn turns(&self) -> Option<Turns> {
+        self.store.as_ref().map(|(store, image)| store.turns(image.clone()))
     }
 
     /// What tells this version of it from others.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use wasmtime::component::{HasSelf, Linker};
@@ -53,6 +54,9 @@ impl fmt::Display for EngineKind {
     }
 }
 
+/// How long a process waits before it is paged out, unless an embedder says otherwise.
+const PAGE_OUT_AFTER: Duration = Duration::from_secs(1);
+
 /// What guests may import beside what every host offers.
 type Define = dyn Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync;
 
@@ -74,6 +78,8 @@ struct Engines {
 pub(super) struct Variant {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<GuestState>,
+    /// Where its instances are, if that is a store of ours.
+    pub(super) store: Option<InstanceStore>,
 }
 
 /// The engine can't be set up on this machine.
@@ -97,6 +103,16 @@ impl Engine {
         Self::with_host_functions(&[], |_| Ok(()))
     }
 
+    /// As [`Engine::new`], with another time than a second after which a process that waits is paged out: its memory and its
+    /// stack, as far as they are not as in every other of its component, are packed in the host's heap until it has
+    /// something to do. Only processes on the engine for density are.
+    ///
+    /// # Errors
+    /// [`EngineError`]
+    pub fn paging_out_after(idle: Duration) -> Result<Self, EngineError> {
+        Self::with(&[], idle, |_| Ok(()))
+    }
+
     /// As [`Engine::new`], with more for guests to import: `add` defines it in the linker, and `packages` are the
     /// beginnings of the names of its interfaces (`example:sensors/`), so that other unknown imports are still refused by
     /// name when a component is loaded.
@@ -110,7 +126,16 @@ impl Engine {
         packages: &[&str],
         add: impl Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync + 'static,
     ) -> Result<Self, EngineError> {
-        let density = Variant::new(&density_config(), &add).map_err(EngineError)?;
+        Self::with(packages, PAGE_OUT_AFTER, add)
+    }
+
+    fn with(
+        packages: &[&str],
+        page_out_after: Duration,
+        add: impl Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync + 'static,
+    ) -> Result<Self, EngineError> {
+        let store = InstanceStore::new(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES, page_out_after);
+        let density = Variant::new(&density_config(&store), Some(store), &add).map_err(EngineError)?;
         let more = packages.iter().map(|package| (*package).to_owned()).collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Engines {
@@ -129,7 +154,7 @@ impl Engine {
             (EngineKind::Density, _) => Ok(density),
             (EngineKind::Speed, Some(speed)) => Ok(speed),
             (EngineKind::Speed, None) => {
-                let made = Variant::new(&speed_config(), define)?;
+                let made = Variant::new(&speed_config(), None, define)?;
                 Ok(speed.get_or_init(|| made))
             }
         }
@@ -147,7 +172,7 @@ impl Engine {
 }
 
 impl Variant {
-    fn new(config: &Config, define: &Define) -> wasmtime::Result<Self> {
+    fn new(config: &Config, store: Option<InstanceStore>, define: &Define) -> wasmtime::Result<Self> {
         let wasmtime = wasmtime::Engine::new(config)?;
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -156,7 +181,7 @@ impl Variant {
         linker.allow_shadowing(false);
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
         define(&mut linker)?;
-        Ok(Self { wasmtime, linker })
+        Ok(Self { wasmtime, linker, store })
     }
 }
 
@@ -176,13 +201,12 @@ fn config(max_wasm_stack_bytes: usize) -> Config {
 }
 
 /// Memories and stacks of very many processes in few mappings: see [`store`](crate::engine::store).
-fn density_config() -> Config {
+fn density_config(store: &InstanceStore) -> Config {
     let mut config = config(MAX_WASM_STACK_BYTES);
-    let store = InstanceStore::new(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES);
     config
         .allocation_strategy(InstanceAllocationStrategy::OnDemand)
         .with_host_memory(Arc::new(store.clone()))
-        .with_host_stack(Arc::new(store))
+        .with_host_stack(Arc::new(store.clone()))
         // A memory's data are copied when it is made; sharing them would take mappings of its own.
         .memory_init_cow(false)
         .memory_reservation(0)

@@ -198,7 +198,12 @@ async fn run_instance(guest: &Guest, context: &Context, argument: Box<StartArgum
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
         instance.call_run(&mut *store, &argument).await
     };
-    let error = match counting_slices(context, slice, call).await {
+    let call = counting_slices(context, slice, call);
+    let ended = match guest.program.component.turns() {
+        Some(turns) => turns.run(call, || context.is_waiting()).await.0,
+        None => call.await,
+    };
+    let error = match ended {
         Ok(Ok(())) => return InstanceEnd::Process(ExitReason::Normal),
         Ok(Err(reason)) => return InstanceEnd::Process(convert::exit_reason_from_guest(reason)),
         Err(error) => error,

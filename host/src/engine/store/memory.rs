@@ -7,12 +7,16 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 use crate::engine::store::InstanceStore;
 use crate::engine::store::class::Classes;
 use crate::engine::store::pages::{Mapping, PAGE_BYTES};
+use crate::engine::store::part::Part;
 use crate::engine::store::pool::Slot;
+use crate::engine::store::residence::InResidence;
 
 /// What can't be accessed behind a memory. An access whose constant offset is within this needs one comparison.
 pub(in crate::engine) const GUARD_BYTES: usize = PAGE_BYTES;
 
 struct Memory {
+    /// Before the slot: it is no part of its instance any more when the slot goes.
+    in_residence: Option<InResidence>,
     slot: Slot<Mapping>,
     bytes: usize,
     classes: Arc<Classes<Mapping>>,
@@ -39,6 +43,9 @@ unsafe impl LinearMemory for Memory {
             self.slot = larger;
         }
         self.bytes = new_size;
+        if let Some(part) = &self.in_residence {
+            part.change(Part::memory(self.slot.used()));
+        }
         Ok(())
     }
 
@@ -62,6 +69,7 @@ unsafe impl MemoryCreator for InstanceStore {
             return Err("the instance store reserves nothing for one memory".to_owned());
         }
         let slot = self.memories.take(minimum).map_err(|error| format!("no memory: {error}"))?;
-        Ok(Box::new(Memory { slot, bytes: minimum, classes: self.memories.clone() }))
+        let in_residence = InResidence::of_current(Part::memory(slot.used()));
+        Ok(Box::new(Memory { in_residence, slot, bytes: minimum, classes: self.memories.clone() }))
     }
 }

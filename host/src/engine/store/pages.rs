@@ -59,7 +59,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    fn at(&self, offset: usize) -> *mut u8 {
+    /// The address of an offset.
+    pub(super) fn at(&self, offset: usize) -> *mut u8 {
         debug_assert!(offset <= self.bytes);
         self.start.as_ptr().wrapping_add(offset)
     }
@@ -144,8 +145,8 @@ impl Pages for Mapping {
             }
             return Ok(regions.pages());
         }
-        // SAFETY: nobody uses the range, says the caller. Private anonymous memory reads as zeros afterwards (madvise(2)).
-        unsafe { self.advise(range, libc::MADV_DONTNEED)? };
+        // SAFETY: nobody uses the range, says the caller.
+        unsafe { self.give_back(range)? };
         Ok(0)
     }
 
@@ -198,7 +199,7 @@ pub(super) fn guards_are_markers() -> bool {
 const MAX_REGIONS: usize = 64;
 
 /// Which pages of a range the kernel has memory for.
-struct Regions {
+pub(super) struct Regions {
     found: [Region; MAX_REGIONS],
     len: usize,
     /// The address that ranges are counted from.
@@ -212,12 +213,14 @@ impl Default for Regions {
 }
 
 impl Regions {
-    fn iter(&self) -> impl Iterator<Item = Range<usize>> {
+    /// Neighbouring pages: where in the mapping.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Range<usize>> {
         let offset = |address: u64| address as usize - self.origin;
         self.found[..self.len].iter().map(move |region| offset(region.start)..offset(region.end))
     }
 
-    fn pages(&self) -> usize {
+    /// How many pages they are.
+    pub(super) fn pages(&self) -> usize {
         self.iter().map(|region| region.len() / PAGE_BYTES).sum()
     }
 }
@@ -254,8 +257,17 @@ const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 
 impl Mapping {
+    /// Gives the memory of a range back to the kernel; it is all zeros afterwards.
+    ///
+    /// # Safety
+    /// Nobody else uses the range.
+    pub(super) unsafe fn give_back(&self, range: Range<usize>) -> io::Result<()> {
+        // SAFETY: as the caller says. Private anonymous memory reads as zeros afterwards (madvise(2)).
+        unsafe { self.advise(range, libc::MADV_DONTNEED) }
+    }
+
     /// Finds pages of a range that take memory or swap space: how far it has looked, or none if the kernel can't say.
-    fn touched(&self, range: &Range<usize>, regions: &mut Regions) -> Option<usize> {
+    pub(super) fn touched(&self, range: &Range<usize>, regions: &mut Regions) -> Option<usize> {
         static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
         self.check(range);
         let pagemap = PAGEMAP.get_or_init(|| File::open("/proc/self/pagemap").ok()).as_ref()?;

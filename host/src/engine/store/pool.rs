@@ -47,8 +47,8 @@ struct State<P> {
     committed: usize,
 }
 
-struct Chunk<P> {
-    pages: P,
+pub(super) struct Chunk<P> {
+    pub(super) pages: P,
     bytes: usize,
 }
 
@@ -158,6 +158,12 @@ impl<P: Pages> Slot<P> {
     pub(super) fn start(&self) -> *mut u8 {
         let place = self.place();
         place.chunk.pages.start().wrapping_add(place.offset)
+    }
+
+    /// What its owner may write to: where that is in which chunk.
+    pub(super) fn used(&self) -> (Arc<Chunk<P>>, Range<usize>) {
+        let place = self.place();
+        (place.chunk.clone(), place.within(self.used.clone()))
     }
 
     /// The size of it, without its guard.

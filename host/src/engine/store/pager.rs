@@ -1,0 +1,91 @@
+//! The thread that pages out who waits for long.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{mem, thread};
+
+use crate::engine::store::residence::{Residence, Swept};
+
+/// A process is paged out when it has had no turn for more ticks than these.
+const IDLE_TICKS: u32 = 2;
+
+/// Has an eye on who is in memory. Its thread begins with the first process that waits, and ends after this.
+pub(in crate::engine) struct Pager(Arc<Watch>);
+
+struct Watch {
+    tick: Duration,
+    now: AtomicU32,
+    state: Mutex<State>,
+    /// Somebody has come to be watched, or nobody will any more.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    arrived: Vec<Arc<Residence>>,
+    has_thread: bool,
+    is_over: bool,
+}
+
+impl Pager {
+    /// Pages out who has waited for so long, or half as long again.
+    pub(super) fn new(idle: Duration) -> Self {
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Watch { tick: idle / IDLE_TICKS, now: AtomicU32::new(0), state, changed }))
+    }
+
+    /// The present tick: they are counted only while there is somebody to watch.
+    pub(super) fn now(&self) -> u32 {
+        self.0.now.load(Ordering::Relaxed)
+    }
+
+    /// Watches a process that waits.
+    pub(super) fn watch(&self, residence: Arc<Residence>) {
+        let mut state = self.0.state();
+        state.arrived.push(residence);
+        if !state.has_thread {
+            let watch = self.0.clone();
+            let started = thread::Builder::new().name("regrow-pager".to_owned()).spawn(move || watch.run());
+            // Without it, everybody stays in memory: nobody keeps a list of them for nothing.
+            state.has_thread = started.is_ok();
+            if !state.has_thread {
+                state.arrived.clear();
+            }
+        }
+        if state.arrived.len() == 1 {
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        self.0.state().is_over = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Watch {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut watched: Vec<Arc<Residence>> = Vec::new();
+        loop {
+            let mut state = self.state();
+            while state.arrived.is_empty() && watched.is_empty() && !state.is_over {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.is_over {
+                return;
+            }
+            watched.append(&mut mem::take(&mut state.arrived));
+            drop(state);
+            thread::sleep(self.tick);
+            let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+            watched.retain(|residence| residence.sweep(now, IDLE_TICKS) == Swept::Stays);
+        }
+    }
+}
