@@ -14,7 +14,7 @@ use wasmtime::component::Component as WasmComponent;
 use crate::engine::bindings::GuestPre;
 use crate::engine::config::{Engine, EngineKind};
 use crate::engine::state::{DESCRIBE_SLICE, GuestState};
-use crate::engine::store::{Image, InstanceStore, Turns};
+use crate::engine::store::{Image, InTurns, InstanceStore, Turns};
 
 /// What `describe` may cost: it only lists names.
 const DESCRIBE_FUEL: u64 = 50_000_000;
@@ -179,13 +179,9 @@ async fn describe(
         let guest = pre.instantiate_async(&mut store).await?;
         guest.call_describe(&mut store).await
     };
-    let (described, image) = match instances {
-        Some(instances) => {
-            let (described, mut turns) = instances.turns(Arc::default()).run(call, || false).await;
-            (described, turns.image())
-        }
-        None => (call.await, Image::default()),
-    };
+    let turns = instances.map(|instances| instances.turns(Arc::default()));
+    let (described, turns) = InTurns::new(turns, call, || false).await;
+    let image = turns.map(|mut turns| turns.image()).unwrap_or_default();
     let entries = described?.into_iter().map(|entry| Entry {
         name: entry.name,
         documentation: entry.documentation,

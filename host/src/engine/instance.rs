@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -18,6 +18,7 @@ use crate::engine::host::convert;
 use crate::engine::kept::Kept;
 use crate::engine::start::{Argument, GuestLimits, StartGuest};
 use crate::engine::state::{GuestState, Owner};
+use crate::engine::store::{InTurns, Turns};
 use crate::engine::trap::{backtrace, exit_reason};
 use crate::observe::GuestLog;
 
@@ -52,11 +53,10 @@ impl Drop for Metered {
 async fn counting_slices<T>(
     context: &Context,
     slice: u64,
-    call: impl Future<Output = wasmtime::Result<T>>,
+    mut call: Pin<&mut impl Future<Output = (wasmtime::Result<T>, Option<Turns>)>>,
 ) -> wasmtime::Result<T> {
-    let mut call = pin!(call);
     poll_fn(|task| {
-        let polled = call.as_mut().poll(task);
+        let polled = call.as_mut().poll(task).map(|(result, _turns)| result);
         // It would go on if it could: a slice is over. One that waits for the operating system is woken later.
         if polled.is_pending()
             && context.is_woken()
@@ -198,12 +198,8 @@ async fn run_instance(guest: &Guest, context: &Context, argument: Box<StartArgum
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
         instance.call_run(&mut *store, &argument).await
     };
-    let call = counting_slices(context, slice, call);
-    let ended = match guest.program.component.turns() {
-        Some(turns) => turns.run(call, || context.is_waiting()).await.0,
-        None => call.await,
-    };
-    let error = match ended {
+    let call = InTurns::new(guest.program.component.turns(), call, || context.is_waiting());
+    let error = match counting_slices(context, slice, pin!(call)).await {
         Ok(Ok(())) => return InstanceEnd::Process(ExitReason::Normal),
         Ok(Err(reason)) => return InstanceEnd::Process(convert::exit_reason_from_guest(reason)),
         Err(error) => error,

@@ -25,7 +25,7 @@ use crate::engine::store::pages::Mapping;
 use crate::engine::store::pool::{Pool, Warm};
 
 pub(super) use memory::GUARD_BYTES as MEMORY_GUARD_BYTES;
-pub(super) use residence::{Image, Turns};
+pub(super) use residence::{Image, InTurns, Turns};
 
 /// Memories and stacks for a wasmtime engine: its `MemoryCreator` and its `StackCreator`. Clones are the same.
 #[derive(Clone)]

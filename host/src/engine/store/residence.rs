@@ -10,11 +10,12 @@
 //! and knows no address of a stack or a memory.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::mem;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{self, Poll};
+
+use pin_project_lite::pin_project;
 
 use crate::engine::store::packed::{PAGE_WORDS, Packed, Packer, TooMuch};
 use crate::engine::store::pager::Pager;
@@ -69,6 +70,39 @@ pub(super) enum Swept {
     Leaves,
 }
 
+pin_project! {
+    /// Makes an instance and runs it, in turns. When one is over, `is_idle` says whether the process waits, so that nothing
+    /// touches what it has until its next turn.
+    pub(in crate::engine) struct InTurns<F, I> {
+        // Dropped before the call is.
+        turns: Option<Turns>,
+        is_idle: I,
+        #[pin]
+        call: F,
+    }
+}
+
+impl<F, I> InTurns<F, I> {
+    /// Without a residence it is just polled.
+    pub(in crate::engine) fn new(turns: Option<Turns>, call: F, is_idle: I) -> Self {
+        Self { turns, is_idle, call }
+    }
+}
+
+impl<F: Future, I: FnMut() -> bool> Future for InTurns<F, I> {
+    /// The turns come back: the instance's memories are still there.
+    type Output = (F::Output, Option<Turns>);
+
+    fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let polled = match this.turns {
+            Some(turns) => turns.turn(|| this.call.poll(task), this.is_idle),
+            None => this.call.poll(task),
+        };
+        polled.map(|result| (result, this.turns.take()))
+    }
+}
+
 /// The turns of a process, from the making of its instance until this is dropped, which is before anything of the instance is.
 pub(in crate::engine) struct Turns {
     residence: Arc<Residence>,
@@ -82,20 +116,6 @@ impl Turns {
         let turn = Mutex::new(Turn { last: 0, stay: Stay::Busy, is_queued: false });
         let residence = Arc::new(Residence { pager, image, turn, parts: Mutex::default() });
         Self { other: Some(residence.clone()), residence }
-    }
-
-    /// Runs what makes the instance and runs it; afterwards there may be more to run. When a turn is over, `is_idle` says
-    /// whether the process waits, so that nothing touches what it has until its next turn.
-    pub(in crate::engine) async fn run<T>(
-        self,
-        call: impl Future<Output = T>,
-        mut is_idle: impl FnMut() -> bool,
-    ) -> (T, Self) {
-        let mut call = pin!(call);
-        // Behind the call: so it is dropped first.
-        let mut turns = self;
-        let result = poll_fn(|task| turns.turn(|| call.as_mut().poll(task), &mut is_idle)).await;
-        (result, turns)
     }
 
     /// One turn of the process: puts everything back to its place, and polls.
