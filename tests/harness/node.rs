@@ -18,10 +18,13 @@ use crate::log::SharedLog;
 /// No test takes that long: it is what a hang turns into.
 const HANG: Duration = Duration::from_secs(120);
 
+/// How long a test's process waits before it is paged out: that happens all the time.
+const PAGE_OUT_AFTER: Duration = Duration::from_millis(2);
+
 /// The engine of all tests: its address space is too large to have one for each.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new().unwrap_or_else(|error| panic!("{error}")))
+    ENGINE.get_or_init(|| Engine::paging_out_after(PAGE_OUT_AFTER).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A running node that a test looks into.

@@ -12,9 +12,10 @@ use wasmtime::Store;
 use wasmtime::component::Component as WasmComponent;
 
 use crate::engine::bindings::GuestPre;
-use crate::engine::config::{Engine, EngineKind};
+use crate::engine::config::{Engine, EngineKind, Runs};
 use crate::engine::state::{DESCRIBE_SLICE, GuestState};
-use crate::engine::store::{Image, InTurns, InstanceStore, Turns};
+use crate::engine::store::{Image, InTurns, Turns};
+use crate::engine::ticker::Ticker;
 
 /// What `describe` may cost: it only lists names.
 const DESCRIBE_FUEL: u64 = 50_000_000;
@@ -40,11 +41,11 @@ const OFFERED: [&str; 7] = [
 pub struct Component {
     pub(super) pre: GuestPre<GuestState>,
     name: Arc<str>,
-    kind: EngineKind,
     entries: Vec<Entry>,
     digest: Digest,
-    /// Where its instances are, and what they begin with, if that is a store of ours.
-    store: Option<(InstanceStore, Arc<Image>)>,
+    runs: Runs,
+    /// What the memories of its instances begin with.
+    image: Arc<Image>,
 }
 
 /// SHA-256 of a component's bytes: tells one version from the next.
@@ -154,33 +155,44 @@ impl Engine {
         let wrong_world = |error: wasmtime::Error| LoadError::WrongWorld(format!("{error:#}"));
         let pre = engine.linker.instantiate_pre(&component).map_err(wrong_world)?;
         let pre = GuestPre::new(pre).map_err(wrong_world)?;
-        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, describe(&pre, engine.store.as_ref())).await;
+        let described = tokio::time::timeout(DESCRIBE_TIMEOUT, describe(&pre, &engine.runs)).await;
         let (entries, image) = described
             .map_err(|_| LoadError::Describe(format!("it did not return within {DESCRIBE_TIMEOUT:?}")))?
             .map_err(|error| LoadError::Describe(describe_error(&error)))?;
         check_entries(&entries).map_err(LoadError::Describe)?;
-        let store = engine.store.clone().map(|store| (store, Arc::new(image)));
-        Ok(Component { pre, name: name.into(), kind, entries, digest: Digest::of(bytes), store })
+        let (runs, image) = (engine.runs.clone(), Arc::new(image));
+        Ok(Component { pre, name: name.into(), entries, digest: Digest::of(bytes), runs, image })
     }
 }
 
 /// What a component says about itself, and what its memories are like then.
 async fn describe(
     pre: &GuestPre<GuestState>,
-    instances: Option<&InstanceStore>,
+    runs: &Runs,
 ) -> wasmtime::Result<(Vec<Entry>, Image)> {
     let mut store = Store::new(pre.engine(), GuestState::outside_any_process());
     store.limiter(|state| &mut state.memory);
-    store.set_fuel(DESCRIBE_FUEL)?;
     // Whoever drives this has other things to do, too, and a timeout for it.
-    store.fuel_async_yield_interval(Some(DESCRIBE_SLICE))?;
+    let (turns, ticker) = match runs {
+        Runs::InStore(instances) => {
+            store.set_fuel(DESCRIBE_FUEL)?;
+            store.fuel_async_yield_interval(Some(DESCRIBE_SLICE))?;
+            (Some(instances.turns(Arc::default())), None)
+        }
+        Runs::InPool(ticker) => {
+            Ticker::slice(&mut store);
+            (None, Some(ticker))
+        }
+    };
     store.set_hostcall_fuel(MAX_DESCRIPTION_BYTES);
     let call = async {
         let guest = pre.instantiate_async(&mut store).await?;
         guest.call_describe(&mut store).await
     };
-    let turns = instances.map(|instances| instances.turns(Arc::default()));
-    let (described, turns) = InTurns::new(turns, call, || false).await;
+    let (described, turns) = {
+        let _moves = ticker.map(|ticker| ticker.turn());
+        InTurns::new(turns, call, || false).await
+    };
     let image = turns.map(|mut turns| turns.image()).unwrap_or_default();
     let entries = described?.into_iter().map(|entry| Entry {
         name: entry.name,
@@ -243,7 +255,18 @@ impl Component {
 
     /// The turns of a process to come, if its instances are in a store of ours.
     pub(super) fn turns(&self) -> Option<Turns> {
-        self.store.as_ref().map(|(store, image)| store.turns(image.clone()))
+        match &self.runs {
+            Runs::InStore(instances) => Some(instances.turns(self.image.clone())),
+            Runs::InPool(_) => None,
+        }
+    }
+
+    /// What ends the slices of its processes, if that is not their fuel.
+    pub(super) fn ticker(&self) -> Option<&Ticker> {
+        match &self.runs {
+            Runs::InStore(_) => None,
+            Runs::InPool(ticker) => Some(ticker),
+        }
     }
 
     /// What tells this version of it from others.
@@ -253,7 +276,10 @@ impl Component {
 
     /// The engine that it is compiled for.
     pub fn engine(&self) -> EngineKind {
-        self.kind
+        match self.runs {
+            Runs::InStore(_) => EngineKind::Density,
+            Runs::InPool(_) => EngineKind::Speed,
+        }
     }
 
     /// The entries that it has.

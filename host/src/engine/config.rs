@@ -13,7 +13,8 @@ use crate::engine::cache;
 use crate::engine::host::wasi;
 use crate::engine::memory::MAX_TABLE_ELEMENTS;
 use crate::engine::state::GuestState;
-use crate::engine::store::{InstanceStore, MEMORY_GUARD_BYTES};
+use crate::engine::store::{InstanceStore, MEMORY_GUARD_BYTES, Paging};
+use crate::engine::ticker::Ticker;
 
 /// Live processes, at most.
 pub const MAX_INSTANCES: u32 = 2_000_000;
@@ -40,8 +41,9 @@ pub enum EngineKind {
     /// compared with its length.
     #[default]
     Density,
-    /// Processes that compute: each has four gibibytes of addresses, so that most accesses need no comparison. There can be
-    /// ten thousand of them.
+    /// Processes that compute: each has four gibibytes of addresses, so that most accesses need no comparison, and its work
+    /// is not counted but timed: a slice is up to a millisecond, and a reduction is a nanosecond. There can be ten thousand
+    /// of them.
     Speed,
 }
 
@@ -78,8 +80,16 @@ struct Engines {
 pub(super) struct Variant {
     pub(super) wasmtime: wasmtime::Engine,
     pub(super) linker: Linker<GuestState>,
-    /// Where its instances are, if that is a store of ours.
-    pub(super) store: Option<InstanceStore>,
+    pub(super) runs: Runs,
+}
+
+/// How instances are kept and counted.
+#[derive(Clone)]
+pub(super) enum Runs {
+    /// For density: in a store of ours, on fuel.
+    InStore(InstanceStore),
+    /// For speed: in wasmtime's pool, in slices of time.
+    InPool(Arc<Ticker>),
 }
 
 /// The engine can't be set up on this machine.
@@ -135,7 +145,8 @@ impl Engine {
         add: impl Fn(&mut Linker<GuestState>) -> wasmtime::Result<()> + Send + Sync + 'static,
     ) -> Result<Self, EngineError> {
         let store = InstanceStore::new(MAX_WASM_STACK_BYTES + HOST_STACK_BYTES, page_out_after);
-        let density = Variant::new(&density_config(&store), Some(store), &add).map_err(EngineError)?;
+        let wasmtime = wasmtime::Engine::new(&density_config(&store)).map_err(EngineError)?;
+        let density = Variant::new(wasmtime, Runs::InStore(store), &add).map_err(EngineError)?;
         let more = packages.iter().map(|package| (*package).to_owned()).collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Engines {
@@ -147,6 +158,14 @@ impl Engine {
         })))
     }
 
+    /// How often processes have been paged out so far, and in again.
+    pub fn paging(&self) -> Paging {
+        match &self.0.density.runs {
+            Runs::InStore(store) => store.paging(),
+            Runs::InPool(_) => Paging::default(),
+        }
+    }
+
     /// The engine of that kind.
     pub(super) fn variant(&self, kind: EngineKind) -> wasmtime::Result<&Variant> {
         let Engines { density, speed, define, .. } = &*self.0;
@@ -154,7 +173,9 @@ impl Engine {
             (EngineKind::Density, _) => Ok(density),
             (EngineKind::Speed, Some(speed)) => Ok(speed),
             (EngineKind::Speed, None) => {
-                let made = Variant::new(&speed_config(), None, define)?;
+                let wasmtime = wasmtime::Engine::new(&speed_config())?;
+                let ticker = Arc::new(Ticker::start(wasmtime.clone())?);
+                let made = Variant::new(wasmtime, Runs::InPool(ticker), define)?;
                 Ok(speed.get_or_init(|| made))
             }
         }
@@ -172,8 +193,7 @@ impl Engine {
 }
 
 impl Variant {
-    fn new(config: &Config, store: Option<InstanceStore>, define: &Define) -> wasmtime::Result<Self> {
-        let wasmtime = wasmtime::Engine::new(config)?;
+    fn new(wasmtime: wasmtime::Engine, runs: Runs, define: &Define) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&wasmtime);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         linker.allow_shadowing(true);
@@ -181,7 +201,7 @@ impl Variant {
         linker.allow_shadowing(false);
         Guest::add_to_linker::<_, HasSelf<GuestState>>(&mut linker, |state| state)?;
         define(&mut linker)?;
-        Ok(Self { wasmtime, linker, store })
+        Ok(Self { wasmtime, linker, runs })
     }
 }
 
@@ -189,7 +209,6 @@ impl Variant {
 fn config(max_wasm_stack_bytes: usize) -> Config {
     let mut config = Config::new();
     config
-        .consume_fuel(true)
         // The component model's addresses have 32 bits.
         .wasm_memory64(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(64))
@@ -204,6 +223,7 @@ fn config(max_wasm_stack_bytes: usize) -> Config {
 fn density_config(store: &InstanceStore) -> Config {
     let mut config = config(MAX_WASM_STACK_BYTES);
     config
+        .consume_fuel(true)
         .allocation_strategy(InstanceAllocationStrategy::OnDemand)
         .with_host_memory(Arc::new(store.clone()))
         .with_host_stack(Arc::new(store.clone()))
@@ -231,6 +251,6 @@ fn speed_config() -> Config {
         .max_memories_per_component(1)
         .max_tables_per_component(16);
     let mut config = config(MAX_FAST_WASM_STACK_BYTES);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config.epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }

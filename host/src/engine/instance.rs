@@ -19,13 +19,14 @@ use crate::engine::kept::Kept;
 use crate::engine::start::{Argument, GuestLimits, StartGuest};
 use crate::engine::state::{GuestState, Owner};
 use crate::engine::store::{InTurns, Turns};
+use crate::engine::ticker::Ticker;
 use crate::engine::trap::{backtrace, exit_reason};
 use crate::observe::GuestLog;
 
 /// Handles of the component model that no entry of WASI's table belongs to.
 const SPARE_HANDLES: u64 = 64;
 
-/// A store whose fuel is read when it ends, however it ends: a process that is killed is just dropped.
+/// A store whose fuel, if it runs on fuel, is read when it ends, however it ends: a process that is killed is just dropped.
 struct Metered {
     store: Store<GuestState>,
     context: Context,
@@ -42,30 +43,35 @@ impl Metered {
 
 impl Drop for Metered {
     fn drop(&mut self) {
-        let spent = u64::MAX - self.store.get_fuel().unwrap_or(u64::MAX);
+        // Time was charged as it was used.
+        let Ok(left) = self.store.get_fuel() else { return };
+        let spent = u64::MAX - left;
         let on_host = self.store.data().work.reductions();
         self.context.settle_reductions(self.before.saturating_add(spent).saturating_add(on_host));
     }
 }
 
-/// Runs a guest's future and counts the slices that it uses up: nobody can read the fuel of a store that runs. One that may
-/// use no more ends.
-async fn counting_slices<T>(
+/// Runs a guest's future and charges the time that it takes or, on fuel, the slices that it uses up: nobody can read the fuel
+/// of a store that runs. One that may use no more ends.
+async fn charged<T>(
     context: &Context,
+    ticker: Option<&Ticker>,
     slice: u64,
     mut call: Pin<&mut impl Future<Output = (wasmtime::Result<T>, Option<Turns>)>>,
 ) -> wasmtime::Result<T> {
     poll_fn(|task| {
+        let turn = ticker.map(Ticker::turn);
         let polled = call.as_mut().poll(task).map(|(result, _turns)| result);
-        // It would go on if it could: a slice is over. One that waits for the operating system is woken later.
-        if polled.is_pending()
-            && context.is_woken()
-            && !context.is_waiting()
-            && let Err(limit) = context.charge_reductions(slice)
-        {
-            return Poll::Ready(Err(wasmtime::Error::new(limit)));
+        let used = match turn {
+            Some(turn) => turn.reductions(),
+            // It would go on if it could: a slice is over. One that waits for the operating system is woken later.
+            None if polled.is_pending() && context.is_woken() && !context.is_waiting() => slice,
+            None => return polled,
+        };
+        match context.charge_reductions(used) {
+            Err(limit) if polled.is_pending() => Poll::Ready(Err(wasmtime::Error::new(limit))),
+            _ => polled,
         }
-        polled
     })
     .await
 }
@@ -176,6 +182,7 @@ async fn run_instance(guest: &Guest, context: &Context, argument: Box<StartArgum
         log: Arc::new(log),
     };
     let slice = guest.catalog.slice_reductions();
+    let ticker = guest.program.component.ticker();
     let mut metered = Metered::new(
         Store::new(pre.engine(), GuestState::of(owner, slice, guest.kept.clone())),
         context.clone(),
@@ -192,14 +199,18 @@ async fn run_instance(guest: &Guest, context: &Context, argument: Box<StartArgum
     let call = async {
         // It is kept beside the memory for as long as the call lasts.
         store.data_mut().memory.hold(argument_bytes)?;
-        store.set_fuel(u64::MAX)?;
-        store.fuel_async_yield_interval(Some(slice))?;
+        if ticker.is_some() {
+            Ticker::slice(store);
+        } else {
+            store.set_fuel(u64::MAX)?;
+            store.fuel_async_yield_interval(Some(slice))?;
+        }
         let instance = pre.instantiate_async(&mut *store).await?;
         context.meter().memory_bytes.store(store.data().memory.used(), Ordering::Relaxed);
         instance.call_run(&mut *store, &argument).await
     };
     let call = InTurns::new(guest.program.component.turns(), call, || context.is_waiting());
-    let error = match counting_slices(context, slice, pin!(call)).await {
+    let error = match charged(context, ticker, slice, pin!(call)).await {
         Ok(Ok(())) => return InstanceEnd::Process(ExitReason::Normal),
         Ok(Err(reason)) => return InstanceEnd::Process(convert::exit_reason_from_guest(reason)),
         Err(error) => error,

@@ -16,6 +16,7 @@ mod start;
 mod state;
 mod stdio;
 mod store;
+mod ticker;
 mod trap;
 mod work;
 
@@ -25,6 +26,7 @@ pub(crate) use descriptors::raise_limit as raise_descriptor_limit;
 
 pub use config::{Engine, EngineError, EngineKind, MAX_INSTANCES};
 pub use state::GuestState;
+pub use store::Paging;
 
 pub use grants::{DirGrant, Grants, NamePattern, NetPattern};
 /// For programs that add functions of their own: the same version as the engine's.

@@ -15,6 +15,8 @@ mod part;
 mod pool;
 mod residence;
 mod stack;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +27,7 @@ use crate::engine::store::pages::Mapping;
 use crate::engine::store::pool::{Pool, Warm};
 
 pub(super) use memory::GUARD_BYTES as MEMORY_GUARD_BYTES;
+pub use pager::Paging;
 pub(super) use residence::{Image, InTurns, Turns};
 
 /// Memories and stacks for a wasmtime engine: its `MemoryCreator` and its `StackCreator`. Clones are the same.
@@ -45,6 +48,11 @@ impl InstanceStore {
             stacks: Arc::new(Pool::new(stack_bytes + stack::GUARD_BYTES, stack::GUARD_BYTES, warm)),
             pager: Arc::new(Pager::new(idle)),
         }
+    }
+
+    /// How often processes were paged out, and in again.
+    pub(super) fn paging(&self) -> Paging {
+        self.pager.counters()
     }
 
     /// The turns of a process to come, whose memories are compared with `image` when it is paged out.

@@ -1,6 +1,6 @@
 //! The thread that pages out who waits for long.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{mem, thread};
@@ -13,9 +13,20 @@ const IDLE_TICKS: u32 = 2;
 /// Has an eye on who is in memory. Its thread begins with the first process that waits, and ends after this.
 pub(in crate::engine) struct Pager(Arc<Watch>);
 
+/// How often processes have been paged out, and in again, on an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Paging {
+    /// Processes that were paged out, each as often as it was.
+    pub out: u64,
+    /// Those that came back for a turn, or to be ended.
+    pub back: u64,
+}
+
 struct Watch {
     tick: Duration,
     now: AtomicU32,
+    out: AtomicU64,
+    back: AtomicU64,
     state: Mutex<State>,
     /// Somebody has come to be watched, or nobody will any more.
     changed: Condvar,
@@ -32,7 +43,29 @@ impl Pager {
     /// Pages out who has waited for so long, or half as long again.
     pub(super) fn new(idle: Duration) -> Self {
         let (state, changed) = (Mutex::default(), Condvar::new());
-        Self(Arc::new(Watch { tick: idle / IDLE_TICKS, now: AtomicU32::new(0), state, changed }))
+        Self(Arc::new(Watch {
+            tick: idle / IDLE_TICKS,
+            now: AtomicU32::new(0),
+            out: AtomicU64::new(0),
+            back: AtomicU64::new(0),
+            state,
+            changed,
+        }))
+    }
+
+    /// A process was paged out.
+    pub(super) fn count_out(&self) {
+        self.0.out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A process came back.
+    pub(super) fn count_back(&self) {
+        self.0.back.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn counters(&self) -> Paging {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Paging { out: of(&self.0.out), back: of(&self.0.back) }
     }
 
     /// The present tick: they are counted only while there is somebody to watch.

@@ -20,7 +20,8 @@ enum Kind {
     Stack,
 }
 
-struct Place {
+#[derive(Clone)]
+pub(super) struct Place {
     chunk: Arc<Chunk<Mapping>>,
     /// In the chunk: accessible, whole pages, and of its instance alone.
     range: Range<usize>,
@@ -46,6 +47,11 @@ impl Part {
     /// A stack, likewise.
     pub(super) fn stack((chunk, range): (Arc<Chunk<Mapping>>, Range<usize>)) -> Self {
         Self { kind: Kind::Stack, place: Some(Place { chunk, range }) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place.clone()
     }
 
     /// A part that is not there any more.
@@ -132,6 +138,13 @@ impl Part {
 }
 
 impl Place {
+    #[cfg(test)]
+    pub(super) fn resident_pages(&self) -> usize {
+        let mut regions = Regions::default();
+        self.chunk.pages.touched(&self.range, &mut regions).expect("this kernel can say");
+        regions.pages()
+    }
+
     /// Offsets in the chunk of the pages that take memory; none if they are more than `most`, or the kernel can't say.
     fn touched(&self, most: usize) -> Option<Vec<usize>> {
         let mut regions = Regions::default();

@@ -75,7 +75,7 @@ pin_project! {
     /// touches what it has until its next turn.
     pub(in crate::engine) struct InTurns<F, I> {
         // Dropped before the call is.
-        turns: Option<Turns>,
+        pub(super) turns: Option<Turns>,
         is_idle: I,
         #[pin]
         call: F,
@@ -141,6 +141,11 @@ impl Turns {
             }
         }
         polled
+    }
+
+    #[cfg(test)]
+    pub(super) fn residence(&self) -> Arc<Residence> {
+        self.residence.clone()
     }
 
     /// What is in the memories now, for other instances to be compared with.
@@ -223,6 +228,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Residence {
+    #[cfg(test)]
+    pub(super) fn places(&self) -> Vec<crate::engine::store::part::Place> {
+        locked(&self.parts).iter().filter_map(Part::place).collect()
+    }
+
     /// Pages the process out if it has had no turn for more than so many ticks.
     pub(super) fn sweep(&self, now: u32, idle_ticks: u32) -> Swept {
         // Whoever has it has a turn.
@@ -234,6 +244,7 @@ impl Residence {
                 // SAFETY: the turn is held, so that nothing of the instance runs.
                 if let Ok(packed) = unsafe { self.page_out() } {
                     turn.stay = Stay::Out(packed);
+                    self.pager.count_out();
                 }
             }
             Stay::Out(_) | Stay::Over => {}
@@ -262,6 +273,7 @@ impl Residence {
     /// # Safety
     /// Nobody uses the parts meanwhile, and they are as [`page_out`](Self::page_out) left them.
     unsafe fn page_in(&self, packed: &[Packed], wanted: fn(&Part) -> bool) {
+        self.pager.count_back();
         let parts = locked(&self.parts);
         for (number, (part, packed)) in parts.iter().zip(packed).enumerate() {
             if wanted(part) {
