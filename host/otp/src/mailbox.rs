@@ -164,6 +164,10 @@ impl Mailbox {
         if let Some(reference) = received.answers() {
             self.answers.insert((reference, sequence));
         }
+        if self.entries.capacity() == 0 {
+            // As in an inbox.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push_back(Entry { sequence, content: Content::Received { received, foreign } });
         self.next_sequence += 1;
         self.len += 1;

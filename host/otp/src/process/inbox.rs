@@ -143,6 +143,10 @@ impl Inbox {
         if matches!(signal, Signal::DelayedMessage(_)) {
             self.traffic.taken += 1;
         }
+        if self.signals.capacity() == 0 {
+            // Most processes never have more at a time; it would grow to four.
+            self.signals.reserve_exact(1);
+        }
         self.signals.push_back(signal);
         Ok(())
     }

@@ -1,80 +1,89 @@
-//! The contents of pages as their differences from others.
+//! The contents of pages, as their differences from others, compressed.
+
+use lz4_flex::block;
 
 use crate::engine::store::pages::PAGE_BYTES;
 
-/// Words of a page.
-pub(super) const PAGE_WORDS: usize = PAGE_BYTES / size_of::<u64>();
+/// What is compared at a time.
+const WORD_BYTES: usize = 8;
 
 /// What is in a page.
-pub(super) type Page = [u64; PAGE_WORDS];
+pub(super) type Page = [u8; PAGE_BYTES];
 
-/// A page of a process that begins empty.
-pub(super) const ZEROS: Page = [0; PAGE_WORDS];
+/// A page that nothing was written to.
+pub(super) const ZEROS: Page = [0; PAGE_BYTES];
 
-/// Words that differ from a reference: runs of them, each behind a word that says where it begins and how long it is.
+/// Words that differ from a reference: runs of them, each behind the words' number and how many they are, and all of that
+/// compressed. A stack is mostly addresses, which are alike.
 #[derive(Debug)]
-pub(super) struct Packed(Box<[u64]>);
+pub(super) struct Packed(Box<[u8]>);
 
 /// Packs pages, one after the other.
 pub(super) struct Packer {
-    words: Vec<u64>,
+    runs: Vec<u8>,
     most: usize,
 }
 
-/// The pages differ in more words than was allowed.
+/// There are more differences than was allowed.
 #[derive(Debug)]
 pub(super) struct TooMuch;
 
-/// A word that two runs have between them at least: a gap of one costs what another run costs.
+/// Words that two runs have between them at least: a gap of one costs what another run costs.
 const GAP: usize = 2;
 
-fn header(start: usize, len: usize) -> u64 {
-    (start as u64) << 32 | len as u64
+fn number(number: usize) -> [u8; 4] {
+    // A memory has 2^29 words at most.
+    (number as u32).to_le_bytes()
 }
 
 impl Packer {
-    /// A packer for so many words at most.
+    /// A packer for so many bytes at most, before they are compressed.
     pub(super) fn new(most: usize) -> Self {
-        Self { words: Vec::new(), most }
+        Self { runs: Vec::new(), most }
     }
 
-    /// Adds a page, which begins at the word of that number: what of it is not as in the reference.
+    /// Adds a page, which begins at offset `at`: what of it is not as in the reference.
     ///
     /// # Errors
     /// [`TooMuch`]
     pub(super) fn add(&mut self, at: usize, page: &Page, reference: &Page) -> Result<(), TooMuch> {
+        let (words, _) = page.as_chunks::<WORD_BYTES>();
+        let (as_before, _) = reference.as_chunks::<WORD_BYTES>();
         let mut from = 0;
-        while let Some(start) = (from..PAGE_WORDS).find(|word| page[*word] != reference[*word]) {
+        while let Some(start) = (from..words.len()).find(|word| words[*word] != as_before[*word]) {
             let mut end = start + 1;
             let mut word = end;
-            while word < PAGE_WORDS && word < end + GAP {
-                if page[word] != reference[word] {
+            while word < words.len() && word < end + GAP {
+                if words[word] != as_before[word] {
                     end = word + 1;
                 }
                 word += 1;
             }
-            self.words.push(header(at + start, end - start));
-            self.words.extend_from_slice(&page[start..end]);
+            self.runs.extend(number(at / WORD_BYTES + start));
+            self.runs.extend(number(end - start));
+            self.runs.extend_from_slice(&page[start * WORD_BYTES..end * WORD_BYTES]);
             from = end;
         }
-        if self.words.len() > self.most { Err(TooMuch) } else { Ok(()) }
+        if self.runs.len() > self.most { Err(TooMuch) } else { Ok(()) }
     }
 
     pub(super) fn finish(self) -> Packed {
-        Packed(self.words.into())
+        Packed(block::compress_prepend_size(&self.runs).into())
     }
 }
 
 impl Packed {
-    /// The runs: at which word each begins, and its words.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (usize, &[u64])> {
-        let mut rest = &self.0[..];
-        std::iter::from_fn(move || {
-            let (header, behind) = rest.split_first()?;
-            let (run, behind) = behind.split_at((*header & u64::from(u32::MAX)) as usize);
+    /// Hands out the runs: the offset at which each begins, and its bytes.
+    pub(super) fn each_run(&self, mut run: impl FnMut(usize, &[u8])) {
+        let all = block::decompress_size_prepended(&self.0).expect("it is what was compressed");
+        let mut rest = &all[..];
+        while let Some((header, behind)) = rest.split_first_chunk::<8>() {
+            let [a, b, c, d, len @ ..] = *header;
+            let at = u32::from_le_bytes([a, b, c, d]) as usize * WORD_BYTES;
+            let (bytes, behind) = behind.split_at(u32::from_le_bytes(len) as usize * WORD_BYTES);
+            run(at, bytes);
             rest = behind;
-            Some(((*header >> 32) as usize, run))
-        })
+        }
     }
 }
 
@@ -84,49 +93,60 @@ mod tests {
 
     use super::*;
 
-    fn page(words: &[(usize, u64)]) -> Page {
+    const PAGE_WORDS: usize = PAGE_BYTES / WORD_BYTES;
+
+    fn page(words: &[(usize, u8)]) -> Page {
         let mut page = ZEROS;
-        words.iter().for_each(|(at, word)| page[at % PAGE_WORDS] = *word);
+        words.iter().for_each(|(at, word)| page[at % PAGE_WORDS * WORD_BYTES + 3] = *word);
         page
+    }
+
+    fn runs(packed: &Packed) -> Vec<(usize, Vec<u8>)> {
+        let mut runs = Vec::new();
+        packed.each_run(|at, run| runs.push((at, run.to_vec())));
+        runs
     }
 
     #[test]
     fn equal_pages_take_nothing_and_a_gap_of_one_word_is_taken_along() {
-        let packed = |words: &[(usize, u64)], reference: &[(usize, u64)]| {
-            let mut packer = Packer::new(100);
-            packer.add(PAGE_WORDS, &page(words), &page(reference)).unwrap();
+        let packed = |words: &[(usize, u8)], reference: &[(usize, u8)]| {
+            let mut packer = Packer::new(1_000);
+            packer.add(PAGE_BYTES, &page(words), &page(reference)).unwrap();
             packer.finish()
         };
-        assert_eq!(packed(&[(3, 1)], &[(3, 1)]).0.len(), 0);
-        let runs = packed(&[(3, 1), (5, 2), (8, 4)], &[]);
-        let runs: Vec<_> = runs.runs().collect();
-        assert_eq!(runs, [(PAGE_WORDS + 3, &[1, 0, 2][..]), (PAGE_WORDS + 8, &[4][..])]);
+        assert_eq!(runs(&packed(&[(3, 1)], &[(3, 1)])), []);
+        let expected = page(&[(3, 1), (5, 2), (8, 4)]);
+        let of = |words: std::ops::Range<usize>| {
+            let bytes = words.start * WORD_BYTES..words.end * WORD_BYTES;
+            (PAGE_BYTES + bytes.start, expected[bytes].to_vec())
+        };
+        assert_eq!(runs(&packed(&[(3, 1), (5, 2), (8, 4)], &[])), [of(3..6), of(8..9)]);
     }
 
     #[test]
     fn more_than_is_allowed_is_refused() {
-        let full = [1; PAGE_WORDS];
-        assert!(Packer::new(PAGE_WORDS).add(0, &full, &ZEROS).is_err());
-        assert!(Packer::new(PAGE_WORDS + 1).add(0, &full, &ZEROS).is_ok());
+        let full = [1; PAGE_BYTES];
+        assert!(Packer::new(PAGE_BYTES).add(0, &full, &ZEROS).is_err());
+        assert!(Packer::new(PAGE_BYTES + 8).add(0, &full, &ZEROS).is_ok());
     }
 
     proptest! {
         #[test]
         fn what_was_packed_comes_back(
-            pages in prop::collection::vec(prop::collection::vec((0..PAGE_WORDS, 0..3u64), 0..200), 1..4),
-            references in prop::collection::vec(prop::collection::vec((0..PAGE_WORDS, 0..3u64), 0..200), 4),
+            pages in prop::collection::vec(prop::collection::vec((0..PAGE_WORDS, 0..3u8), 0..200), 1..4),
+            references in prop::collection::vec(prop::collection::vec((0..PAGE_WORDS, 0..3u8), 0..200), 4),
         ) {
             let pages: Vec<Page> = pages.iter().map(|words| page(words)).collect();
             let mut restored: Vec<Page> = references.iter().take(pages.len()).map(|words| page(words)).collect();
             let mut packer = Packer::new(usize::MAX);
             for (number, (page, reference)) in pages.iter().zip(&restored).enumerate() {
-                packer.add(number * PAGE_WORDS, page, reference).unwrap();
+                packer.add(number * PAGE_BYTES, page, reference).unwrap();
             }
-            for (at, run) in packer.finish().runs() {
-                let (page, word) = (at / PAGE_WORDS, at % PAGE_WORDS);
-                restored[page][word..word + run.len()].copy_from_slice(run);
-            }
-            prop_assert_eq!(restored, pages);
+            packer.finish().each_run(|at, run| {
+                let (page, offset) = (at / PAGE_BYTES, at % PAGE_BYTES);
+                restored[page][offset..offset + run.len()].copy_from_slice(run);
+            });
+            prop_assert!(restored == pages);
         }
     }
 }

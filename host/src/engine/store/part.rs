@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::engine::store::packed::{PAGE_WORDS, Packed, Packer, Page, TooMuch, ZEROS};
+use crate::engine::store::packed::{Packed, Packer, Page, TooMuch, ZEROS};
 use crate::engine::store::pages::{Mapping, PAGE_BYTES, Regions};
 use crate::engine::store::pool::Chunk;
 
@@ -27,7 +27,7 @@ pub(super) struct Place {
     range: Range<usize>,
 }
 
-/// Pages that are not all zeros, in order, by the number of their first word in the part.
+/// Pages that are not all zeros, in order, by where they begin in the part.
 #[derive(Default)]
 pub(super) struct Contents(Vec<(usize, Box<Page>)>);
 
@@ -74,7 +74,7 @@ impl Part {
         };
         let Some(touched) = place.touched(most) else { return Contents::default() };
         // SAFETY: these pages are the part's, and nobody writes to them, says the caller.
-        let pages = touched.iter().map(|offset| (place.word(*offset), unsafe { place.page(*offset) }));
+        let pages = touched.iter().map(|offset| (place.at(*offset), unsafe { place.page(*offset) }));
         Contents(pages.filter(|(_, page)| **page != ZEROS).map(|(at, page)| (at, Box::new(*page))).collect())
     }
 
@@ -96,13 +96,13 @@ impl Part {
         let reference = reference.unwrap_or(&nothing);
         let touched = place.touched(most).ok_or(TooMuch)?;
         for offset in &touched {
-            let at = place.word(*offset);
+            let at = place.at(*offset);
             // SAFETY: the page is the part's, and nobody writes to it, says the caller.
             packer.add(at, unsafe { place.page(*offset) }, reference.page(at))?;
         }
         // What of the reference was never touched is zeros.
         for (at, page) in &reference.0 {
-            if place.has(*at) && touched.binary_search_by_key(at, |offset| place.word(*offset)).is_err() {
+            if place.has(*at) && touched.binary_search_by_key(at, |offset| place.at(*offset)).is_err() {
                 packer.add(*at, &ZEROS, page)?;
             }
         }
@@ -133,7 +133,7 @@ impl Part {
             }
         }
         // SAFETY: they were in the part when it was packed, and it has not changed since.
-        packed.runs().for_each(|(at, run)| unsafe { place.write(at, run) });
+        packed.each_run(|at, run| unsafe { place.write(at, run) });
     }
 }
 
@@ -153,31 +153,30 @@ impl Place {
         is_all.then(|| regions.iter().flat_map(|pages| pages.step_by(PAGE_BYTES)).collect())
     }
 
-    /// The number of the word at an offset of the chunk, counted from the beginning of the part.
-    fn word(&self, offset: usize) -> usize {
-        (offset - self.range.start) / size_of::<u64>()
+    /// Where an offset of the chunk is in the part.
+    fn at(&self, offset: usize) -> usize {
+        offset - self.range.start
     }
 
-    /// Whether the page that begins at that word is in the part.
+    /// Whether the page that begins there is in the part.
     fn has(&self, at: usize) -> bool {
-        (at + PAGE_WORDS) * size_of::<u64>() <= self.range.len()
+        at + PAGE_BYTES <= self.range.len()
     }
 
     /// # Safety
     /// The page at that offset is in the part, and nobody writes to it as long as this lives.
     unsafe fn page(&self, offset: usize) -> &Page {
         debug_assert!(self.range.contains(&offset) && offset.is_multiple_of(PAGE_BYTES));
-        // SAFETY: it is accessible, aligned, and initialised as all memory of the kernel's is; the rest is the caller's.
+        // SAFETY: it is accessible, and initialised as all memory of the kernel's is; the rest is the caller's.
         unsafe { &*self.chunk.pages.at(offset).cast::<Page>() }
     }
 
     /// # Safety
     /// Nobody else uses the part.
-    unsafe fn write(&self, at: usize, words: &[u64]) {
-        let offset = self.range.start + at * size_of::<u64>();
-        assert!(offset + size_of_val(words) <= self.range.end, "{at}: it is not in the part");
-        let to = self.chunk.pages.at(offset).cast::<u64>();
-        // SAFETY: all of it is in the part, which is accessible; words are aligned there, and are no part of it now.
-        unsafe { to.copy_from_nonoverlapping(words.as_ptr(), words.len()) };
+    unsafe fn write(&self, at: usize, bytes: &[u8]) {
+        assert!(at + bytes.len() <= self.range.len(), "{at}: it is not in the part");
+        let to = self.chunk.pages.at(self.range.start + at);
+        // SAFETY: all of it is in the part, which is accessible and which the bytes are no part of.
+        unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 }

@@ -17,8 +17,9 @@ use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::engine::store::packed::{PAGE_WORDS, Packed, Packer, TooMuch};
+use crate::engine::store::packed::{Packed, Packer, TooMuch};
 use crate::engine::store::pager::Pager;
+use crate::engine::store::pages::PAGE_BYTES;
 use crate::engine::store::part::{Contents, Part};
 
 /// The memories of a fresh instance: what pages are compared with.
@@ -28,8 +29,9 @@ pub(in crate::engine) struct Image(Vec<Contents>);
 /// Pages of one instance that are compared, and paged out, at most: a larger process stays where it is.
 const MAX_PAGES: usize = 64;
 
-/// Words that are kept of one part of a process that is paged out, at most: with more there would be little to gain.
-const MAX_WORDS: usize = MAX_PAGES / 2 * PAGE_WORDS;
+/// Bytes that are kept of one part of a process that is paged out, at most, before they are compressed: with more there would
+/// be little to gain.
+const MAX_PACKED: usize = MAX_PAGES / 2 * PAGE_BYTES;
 
 /// One instance's memories and stack. Clones of its `Arc` are with them, with its process and, while it is resident, with
 /// the pager.
@@ -260,7 +262,7 @@ impl Residence {
         let mut left = MAX_PAGES;
         let mut all = Vec::with_capacity(parts.len());
         for (number, part) in parts.iter().enumerate() {
-            let mut packer = Packer::new(MAX_WORDS);
+            let mut packer = Packer::new(MAX_PACKED);
             // SAFETY: as the caller says.
             left -= unsafe { part.pack(self.image.0.get(number), left, &mut packer)? };
             all.push(packer.finish());
