@@ -2,15 +2,17 @@
 //!
 //! `cargo bench -p regrow-tests --bench isolation`
 
+mod kernels;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use regrow::engine::Engine;
-use regrow::engine::wasmtime::{self, Config, Instance, Module, Store};
 use regrow::node::Node;
 use regrow::observe::Level;
 use regrow_otp::{Destination, ExitReason, Pid, Resource, SpawnOptions};
 use regrow_term::{decode, encode};
+use regrow_tests::report::{Goal, Report};
 use regrow_tests::{bench_node, block_on, run_native};
 
 /// How long shares are watched.
@@ -19,14 +21,16 @@ const WATCHED: Duration = Duration::from_secs(3);
 fn main() {
     regrow_tests::report::without_backtraces();
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
+    let mut report = Report::new("isolation");
     for workers in [1, 2] {
         println!("{workers} worker{}", if workers == 1 { "" } else { "s" });
-        beside_spinners(&engine, workers, 0);
-        beside_spinners(&engine, workers, 8);
-        tenants(&engine, workers);
-        kills(&engine, workers);
+        beside_spinners(&engine, workers, 0, &mut report);
+        beside_spinners(&engine, workers, 8, &mut report);
+        tenants(&engine, workers, &mut report);
+        kills(&engine, workers, &mut report);
     }
-    fuel();
+    kernels::measure(&engine, &mut report);
+    report.write();
 }
 
 fn node(engine: &Engine, workers: usize, children: &str) -> Node {
@@ -58,9 +62,17 @@ fn probe(node: &Node, what: &str, count: u32) -> Vec<f64> {
     times
 }
 
-fn shown(times: &[f64]) -> String {
+/// Rows of what was measured, in microseconds, with the goals of the median and of the 99th percentile.
+fn show(report: &mut Report, what: &str, workers: usize, times: &[f64], goals: [Option<f64>; 2]) {
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    format!("p50 {:>7.1} µs, p99 {:>7.1} µs, max {:>8.1} µs", at(0.5), at(0.99), at(1.0))
+    let [p50, p99] = goals.map(|goal| goal.map(Goal::AtMost));
+    for (part, share, goal) in [("p50", 0.5, p50), ("p99", 0.99, p99), ("max", 1.0, None)] {
+        report.row(format!("  {what}, {part}, {}", of_workers(workers)), at(share), "µs", goal);
+    }
+}
+
+fn of_workers(workers: usize) -> &'static str {
+    if workers == 1 { "1 worker" } else { "2 workers" }
 }
 
 fn of_entry(node: &Node, entry: &str) -> Vec<(Pid, u64)> {
@@ -70,14 +82,19 @@ fn of_entry(node: &Node, entry: &str) -> Vec<(Pid, u64)> {
     of_entry.map(|info| (info.pid, info.reductions)).collect()
 }
 
-fn beside_spinners(engine: &Engine, workers: usize, spinners: usize) {
+fn beside_spinners(engine: &Engine, workers: usize, spinners: usize, report: &mut Report) {
     let child = format!(
         "[[supervisor.children]]\nid = \"spin\"\ncount = {spinners}\ncomponent = \"bench\"\nentry = \"spin\"\nstart_timeout_ms = \"infinity\"\n"
     );
     let node = node(engine, workers, if spinners == 0 { "" } else { &child });
-    println!("  beside {spinners} that compute");
-    println!("    round trip of two others  {}", shown(&probe(&node, "round trip", 50_000)));
-    println!("    a timer of 1 ms is late   {}", shown(&probe(&node, "timer", 2_000)));
+    let goals = match (spinners, workers) {
+        (0, _) => [[None, None], [None, None]],
+        (_, 1) => [[Some(60.0), Some(150.0)], [None, Some(100.0)]],
+        _ => [[None, Some(70.0)], [None, None]],
+    };
+    let (round_trips, timers) = (probe(&node, "round trip", 50_000), probe(&node, "timer", 2_000));
+    show(report, &format!("round trip beside {spinners} that compute"), workers, &round_trips, goals[0]);
+    show(report, &format!("1 ms timer late beside {spinners} that compute"), workers, &timers, goals[1]);
     if spinners > 0 {
         let before = of_entry(&node, "spin");
         std::thread::sleep(WATCHED);
@@ -86,13 +103,15 @@ fn beside_spinners(engine: &Engine, workers: usize, spinners: usize) {
         let mut used: Vec<u64> = used.collect();
         used.sort_unstable();
         let (least, most) = (used[0] as f64, used[used.len() - 1] as f64);
-        println!("    shares of those 8         most / least {:.3}", most / least);
+        let goal = Goal::AtMost(if workers == 1 { 1.02 } else { 1.10 });
+        let name = format!("  shares of those 8, most / least, {}", of_workers(workers));
+        report.row(name, most / least, "times", Some(goal));
     }
     node.stop();
 }
 
 /// Two subtrees with the same share, one with a thousand times as many processes.
-fn tenants(engine: &Engine, workers: usize) {
+fn tenants(engine: &Engine, workers: usize, report: &mut Report) {
     let tenant = |name: &str, count: usize| {
         format!(
             r#"
@@ -124,14 +143,12 @@ fn tenants(engine: &Engine, workers: usize) {
     std::thread::sleep(WATCHED);
     let after = used();
     let (few, many) = (after[0].0 - before[0].0, after[1].0 - before[1].0);
-    println!(
-        "  equal shares, 1 process and 1,000: {:.1} % and {:.1} % of CPU time,",
-        percent(few, many),
-        percent(many, few)
-    );
+    let name = format!("  CPU time of 1 process against 1,000, {}", of_workers(workers));
+    report.row(name, percent(few, many), "%", Some(Goal::AtLeast(45.0)));
     // A thousand memories and stacks do not stay in the caches.
     let (few, many) = (after[0].1 - before[0].1, after[1].1 - before[1].1);
-    println!("    in which they did {:.1} % and {:.1} % of the work", percent(few, many), percent(many, few));
+    let name = format!("  and the work that it did in it, {}", of_workers(workers));
+    report.row(name, percent(few, many), "%", None);
     node.stop();
 }
 
@@ -140,7 +157,7 @@ fn percent(part: u64, other: u64) -> f64 {
 }
 
 /// From the order to kill a guest that computes, beside others, to its DOWN.
-fn kills(engine: &Engine, workers: usize) {
+fn kills(engine: &Engine, workers: usize, report: &mut Report) {
     let child = "[[supervisor.children]]\nid = \"spin\"\ncount = 16\ncomponent = \"bench\"\nentry = \"spin\"\nrestart = \"temporary\"\n";
     let node = node(engine, workers, child);
     // Half of them go; the others compute on.
@@ -156,84 +173,6 @@ fn kills(engine: &Engine, workers: usize) {
         times
     });
     times.sort_by(f64::total_cmp);
-    println!("  kill to DOWN of one that computes: {}", shown(&times));
+    show(report, "kill to DOWN of one that computes", workers, &times, [None, Some(1_000.0)]);
     node.stop();
-}
-
-/// Three kernels, in core wasm: arithmetic, memory, calls.
-const KERNELS: &str = r#"(module
-    (memory 64)
-    (func (export "arithmetic") (result i64) (local $n i64) (local $i i32)
-        (local.set $n (i64.const 88172645463325252))
-        (loop $again
-            (local.set $n (i64.xor (local.get $n) (i64.shl (local.get $n) (i64.const 13))))
-            (local.set $n (i64.xor (local.get $n) (i64.shr_u (local.get $n) (i64.const 7))))
-            (local.set $n (i64.xor (local.get $n) (i64.shl (local.get $n) (i64.const 17))))
-            (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 30000000))))
-        (local.get $n))
-    (func (export "memory") (result i64) (local $n i64) (local $i i32) (local $round i32)
-        (loop $rounds
-            (local.set $i (i32.const 0))
-            (loop $again
-                (i64.store (local.get $i) (i64.add (i64.load (local.get $i)) (i64.extend_i32_u (local.get $i))))
-                (local.set $n (i64.add (local.get $n) (i64.load offset=8 (local.get $i))))
-                (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (i32.const 4194000))))
-            (br_if $rounds (i32.lt_u (local.tee $round (i32.add (local.get $round) (i32.const 1))) (i32.const 100))))
-        (local.get $n))
-    (func $fib (param i64) (result i64)
-        (if (result i64) (i64.lt_u (local.get 0) (i64.const 2))
-            (then (local.get 0))
-            (else (i64.add
-                (call $fib (i64.sub (local.get 0) (i64.const 1)))
-                (call $fib (i64.sub (local.get 0) (i64.const 2)))))))
-    (func (export "calls") (result i64) (call $fib (i64.const 34))))"#;
-
-/// What counting fuel costs, and what epochs would, as ratios to neither.
-fn fuel() {
-    println!("what counting costs, in times of the same kernel without it");
-    let measure = |configure: &dyn Fn(&mut Config), kernel: &str| -> wasmtime::Result<Duration> {
-        let mut config = Config::new();
-        configure(&mut config);
-        let engine = wasmtime::Engine::new(&config)?;
-        let module = Module::new(&engine, wat::parse_str(KERNELS)?)?;
-        let mut best = Duration::MAX;
-        for _ in 0..5 {
-            let mut store = Store::new(&engine, ());
-            let _ = store.set_fuel(u64::MAX);
-            store.set_epoch_deadline(u64::MAX / 2);
-            let instance = Instance::new(&mut store, &module, &[])?;
-            let kernel = instance.get_typed_func::<(), i64>(&mut store, kernel)?;
-            let start = Instant::now();
-            kernel.call(&mut store, ())?;
-            best = best.min(start.elapsed());
-        }
-        Ok(best)
-    };
-    for kernel in ["arithmetic", "memory", "calls"] {
-        let plain = measure(&|_| {}, kernel);
-        let fuel = measure(
-            &|config| {
-                config.consume_fuel(true);
-            },
-            kernel,
-        );
-        let epochs = measure(
-            &|config| {
-                config.epoch_interruption(true);
-            },
-            kernel,
-        );
-        match (plain, fuel, epochs) {
-            (Ok(plain), Ok(fuel), Ok(epochs)) => {
-                let ratio = |time: Duration| time.as_secs_f64() / plain.as_secs_f64();
-                println!(
-                    "  {kernel:<12} fuel {:.2}, epochs {:.2} ({:.1} ms)",
-                    ratio(fuel),
-                    ratio(epochs),
-                    plain.as_secs_f64() * 1e3
-                );
-            }
-            failed => println!("  {kernel:<12} {failed:?}"),
-        }
-    }
 }

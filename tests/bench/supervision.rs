@@ -2,6 +2,9 @@
 //!
 //! `cargo bench -p regrow-tests --bench supervision`
 
+mod start;
+
+use std::fmt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use regrow_otp::{
     RuntimeConfig, SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 use regrow_term::{Term, encode};
+use regrow_tests::report::{Goal, Report};
 use regrow_tests::{bench_node, block_on, run_native};
 
 /// Crashes that are measured one by one.
@@ -33,33 +37,79 @@ fn main() {
     regrow_tests::report::without_backtraces();
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
     println!("guest children; 1 and 2 are workers, or schedulers of the BEAM");
-    println!("{:<58} {:>16} {:>16} {:>16} {:>16}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
-    let beam: Vec<Vec<String>> = [1, 2].map(|schedulers| beam(schedulers).unwrap_or_default()).into();
-    let mut row = 0;
-    let mut show = |what: &str, of: &dyn Fn(usize) -> String| {
-        let beams = beam.iter().map(|column| column.get(row).cloned().unwrap_or_else(|| "-".to_owned()));
-        let columns: String =
-            [of(1), of(2)].into_iter().chain(beams).map(|cell| format!(" {cell:>16}")).collect();
-        println!("{what:<58}{columns}");
-        row += 1;
-    };
+    let mut table = Table::new();
     for children in [1, 1_000, 10_000] {
-        show(&format!("trap to the new child's answer, {children} children, p50 / p99"), &|workers| {
-            crashes(&engine, workers, children)
-        });
+        for (how, goals) in [(Crash::Kill, &[30.0, 100.0][..]), (Crash::Trap, &[])] {
+            let what = format!("{how} to the new child's answer, {children} children");
+            // The BEAM's programs kill.
+            let beam = how == Crash::Kill;
+            table.row(&what, &["p50", "p99"], "µs", goals, beam, |workers| {
+                crashes(&engine, workers, children, how)
+            });
+        }
     }
-    show("one_for_all over 1,000 children", &|workers| groups(&engine, workers, "one_for_all", 1));
-    show("1,000 children killed at once", &|workers| groups(&engine, workers, "one_for_one", 1_000));
-    show(&format!("restart, among the first / last 1,000 of {RESTARTS}"), &|workers| {
-        intensity(&engine, workers)
-    });
+    for (what, strategy, killed) in [
+        ("one_for_all over 1,000 children", "one_for_all", 1),
+        ("1,000 children killed at once", "one_for_one", 1_000),
+    ] {
+        table.row(what, &[""], "ms", &[], true, |workers| vec![groups(&engine, workers, strategy, killed)]);
+    }
+    let what = format!("restart, of {RESTARTS}");
+    table.row(&what, &["first 1,000", "last 1,000"], "µs", &[], true, |workers| intensity(&engine, workers));
     println!("start and orderly stop; a bystander's call meanwhile");
     for workers in [1, 2] {
-        println!("  10,000 guests, {workers} workers: {}", start_and_stop(&engine, workers, 10_000));
-        println!(
-            "  100,000 native processes, {workers} workers: {}",
-            start_and_stop_natives(workers, 100_000)
-        );
+        start_and_stop(&engine, workers, 10_000, &mut table.report);
+        start_and_stop_natives(workers, 100_000, &mut table.report);
+    }
+    start::measure(&mut table.report);
+    table.report.write();
+}
+
+/// Rows with a column for each number of workers, and of schedulers of the BEAM if it is installed.
+struct Table {
+    report: Report,
+    beam: [Vec<Vec<f64>>; 2],
+    beam_row: usize,
+}
+
+impl Table {
+    fn new() -> Self {
+        println!("{:<58} {:>17} {:>17} {:>17} {:>17}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
+        let beam = [1, 2].map(|schedulers| beam(schedulers).unwrap_or_default());
+        Self { report: Report::new("supervision"), beam, beam_row: 0 }
+    }
+
+    /// A row of so many `parts` in each column, with goals for those of the first. `has_beam` says whether it is the next
+    /// that the BEAM has, too.
+    fn row(
+        &mut self,
+        what: &str,
+        parts: &[&str],
+        unit: &'static str,
+        goals: &[f64],
+        has_beam: bool,
+        of: impl Fn(usize) -> Vec<f64>,
+    ) {
+        let mut columns = vec![("1 worker", Some(of(1))), ("2 workers", Some(of(2)))];
+        let beam = |column: usize| self.beam[column].get(self.beam_row).cloned().filter(|_| has_beam);
+        columns.extend([("BEAM, 1 scheduler", beam(0)), ("BEAM, 2 schedulers", beam(1))]);
+        self.beam_row += usize::from(has_beam);
+        let (mut line, mut verdicts) = (format!("{what:<58}"), String::new());
+        for (number, (column, figures)) in columns.into_iter().enumerate() {
+            let figures = figures.unwrap_or_default();
+            let shown: Vec<String> = figures.iter().map(|figure| format!("{figure:.1}")).collect();
+            let cell =
+                if figures.is_empty() { "-".to_owned() } else { format!("{} {unit}", shown.join(" / ")) };
+            line.push_str(&format!(" {cell:>17}"));
+            for (index, (figure, part)) in figures.iter().zip(parts).enumerate() {
+                let goal = goals.get(index).filter(|_| number == 0).copied().map(Goal::AtMost);
+                self.report.add(format!("{what}, {part}, {column}").replace(", ,", ","), *figure, unit, goal);
+                if goal.is_some() {
+                    verdicts.push_str(&format!("  {part} {}", self.report.verdict()));
+                }
+            }
+        }
+        println!("{}{verdicts}", line.trim_end());
     }
 }
 
@@ -103,12 +153,33 @@ async fn started(context: &Context, count: usize) -> Vec<Pid> {
     pids
 }
 
-/// Has a child trap, and waits until its successor has answered a call.
-async fn crash(context: &Context, child: &mut Pid) -> Duration {
+/// How a child ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Crash {
+    Kill,
+    Trap,
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kill => "kill",
+            Self::Trap => "trap",
+        })
+    }
+}
+
+/// Has a child end, and waits until its successor has answered a call.
+async fn crash(context: &Context, child: &mut Pid, how: Crash) -> Duration {
     let start = Instant::now();
-    let old = Destination::Pid(*child);
-    let crash = context.send(&old, MessageKind::Info, Bytes::from_static(&[0xf6]));
-    crash.await.unwrap_or_else(|error| panic!("{error}"));
+    match how {
+        Crash::Kill => context.exit_process(*child, ExitReason::Kill),
+        Crash::Trap => {
+            let old = Destination::Pid(*child);
+            let crash = context.send(&old, MessageKind::Info, Bytes::from_static(&[0xf6]));
+            crash.await.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
     *child = started(context, 1).await[0];
     let question = Bytes::from(encode(&Term::Null).unwrap_or_default());
     let answer = context.call(&Destination::Pid(*child), question, None).await;
@@ -124,22 +195,22 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get(sorted.len() * percent / 100).copied().unwrap_or_default()
 }
 
-fn crashes(engine: &Engine, workers: usize, children: usize) -> String {
+fn crashes(engine: &Engine, workers: usize, children: usize, how: Crash) -> Vec<f64> {
     let node = node(engine, workers, "one_for_one", children);
     let mut times = drive(node.runtime(), move |context| async move {
         let mut child = started(&context, children).await[children / 2];
         let mut times = Vec::with_capacity(CRASHES);
         for _ in 0..CRASHES {
-            times.push(crash(&context, &mut child).await);
+            times.push(crash(&context, &mut child, how).await);
         }
         times
     });
     times.sort();
-    format!("{:.0} / {:.0} µs", microseconds(percentile(&times, 50)), microseconds(percentile(&times, 99)))
+    [50, 99].map(|percent| microseconds(percentile(&times, percent))).into()
 }
 
 /// Kills so many of 1,000 children at once, and waits until all have been started again.
-fn groups(engine: &Engine, workers: usize, strategy: &'static str, killed: usize) -> String {
+fn groups(engine: &Engine, workers: usize, strategy: &'static str, killed: usize) -> f64 {
     const CHILDREN: usize = 1_000;
     let node = node(engine, workers, strategy, CHILDREN);
     let mut times = drive(node.runtime(), move |context| async move {
@@ -156,16 +227,16 @@ fn groups(engine: &Engine, workers: usize, strategy: &'static str, killed: usize
         times
     });
     times.sort();
-    format!("{:.1} ms", percentile(&times, 50).as_secs_f64() * 1e3)
+    percentile(&times, 50).as_secs_f64() * 1e3
 }
 
-fn intensity(engine: &Engine, workers: usize) -> String {
+fn intensity(engine: &Engine, workers: usize) -> Vec<f64> {
     let node = node(engine, workers, "one_for_one", 1);
     let times = drive(node.runtime(), move |context| async move {
         let mut child = started(&context, 1).await[0];
         let mut times = Vec::with_capacity(RESTARTS);
         for _ in 0..RESTARTS {
-            times.push(crash(&context, &mut child).await);
+            times.push(crash(&context, &mut child, Crash::Kill).await);
         }
         times
     });
@@ -174,7 +245,7 @@ fn intensity(engine: &Engine, workers: usize) -> String {
         times.sort();
         microseconds(percentile(&times, 50))
     };
-    format!("{:.0} / {:.0} µs", median(&times[..1_000]), median(&times[RESTARTS - 1_000..]))
+    vec![median(&times[..1_000]), median(&times[RESTARTS - 1_000..])]
 }
 
 /// Calls that a bystander makes all the time, and how long they took.
@@ -213,22 +284,27 @@ impl Bystander {
         Self { stop, times }
     }
 
-    fn finish(self) -> String {
+    fn finish(self, what: &str, report: &mut Report) {
         self.stop.store(true, Ordering::Relaxed);
         let mut times = self.times.recv().unwrap_or_default();
         times.sort();
-        let (p50, p99) = (percentile(&times, 50), percentile(&times, 99));
+        for (part, percent) in [("p50", 50), ("p99", 99)] {
+            let time = microseconds(percentile(&times, percent));
+            report.row(format!("  {what}, a bystander's call meanwhile, {part}"), time, "µs", None);
+        }
         let most = times.last().copied().unwrap_or_default();
-        format!(
-            "p50 {:.0} µs, p99 {:.0} µs, max {:.1} ms",
-            microseconds(p50),
-            microseconds(p99),
-            most.as_secs_f64() * 1e3
-        )
+        report.row(format!("  {what}, a bystander's call meanwhile, max"), microseconds(most), "µs", None);
     }
 }
 
-fn start_and_stop(engine: &Engine, workers: usize, children: usize) -> String {
+/// The rows of a tree's life.
+fn report_life(what: &str, started: Duration, stopped: Duration, bystander: Bystander, report: &mut Report) {
+    report.row(format!("  {what}, start"), started.as_secs_f64(), "s", None);
+    report.row(format!("  {what}, orderly stop"), stopped.as_secs_f64(), "s", None);
+    bystander.finish(what, report);
+}
+
+fn start_and_stop(engine: &Engine, workers: usize, children: usize, report: &mut Report) {
     let start = Instant::now();
     let node = node(engine, workers, "one_for_one", children);
     let bystander = Bystander::start(node.runtime());
@@ -238,7 +314,7 @@ fn start_and_stop(engine: &Engine, workers: usize, children: usize) -> String {
     node.stop();
     block_on(node.wait());
     let stopped = start.elapsed();
-    format!("{:.2} s, {:.2} s; {}", started.as_secs_f64(), stopped.as_secs_f64(), bystander.finish())
+    report_life(&format!("{children} guests, {workers} workers"), started, stopped, bystander, report);
 }
 
 /// A native child that waits until it is told to end.
@@ -257,7 +333,7 @@ impl StartChild for Sleeper {
     }
 }
 
-fn start_and_stop_natives(workers: usize, children: usize) -> String {
+fn start_and_stop_natives(workers: usize, children: usize, report: &mut Report) {
     let random: Box<dyn RandomSource> = Box::new(SplitMix64::new(1));
     let runtime = Runtime::new(RuntimeConfig {
         clock: Arc::new(SystemClock::start()),
@@ -292,14 +368,18 @@ fn start_and_stop_natives(workers: usize, children: usize) -> String {
     runtime.exit(root, ExitReason::Shutdown);
     drive(&runtime, move |context| async move { context.await_down(root).await });
     let stopped = start.elapsed();
-    let text =
-        format!("{:.2} s, {:.2} s; {}", started.as_secs_f64(), stopped.as_secs_f64(), bystander.finish());
+    report_life(
+        &format!("{children} native processes, {workers} workers"),
+        started,
+        stopped,
+        bystander,
+        report,
+    );
     drop(threads);
-    text
 }
 
-/// What the BEAM needs, a cell a row; nothing where there is none.
-fn beam(schedulers: usize) -> Option<Vec<String>> {
+/// What the BEAM needs, the figures of a row; nothing where there is none.
+fn beam(schedulers: usize) -> Option<Vec<Vec<f64>>> {
     let folder = tempfile::tempdir().ok()?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/beam/supervision_bench.erl");
     let compiled = Command::new("erlc").arg("-o").arg(folder.path()).arg(source).status().ok()?;
@@ -312,5 +392,6 @@ fn beam(schedulers: usize) -> Option<Vec<String>> {
     erl.args([CRASHES, ROUNDS, RESTARTS].map(|number| number.to_string()));
     let output = erl.output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then(|| text.lines().map(|line| line.replace("us", "µs")).collect())
+    let figures = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    output.status.success().then(|| text.lines().map(figures).collect())
 }

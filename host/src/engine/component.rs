@@ -166,10 +166,7 @@ impl Engine {
 }
 
 /// What a component says about itself, and what its memories are like then.
-async fn describe(
-    pre: &GuestPre<GuestState>,
-    runs: &Runs,
-) -> wasmtime::Result<(Vec<Entry>, Image)> {
+async fn describe(pre: &GuestPre<GuestState>, runs: &Runs) -> wasmtime::Result<(Vec<Entry>, Image)> {
     let mut store = Store::new(pre.engine(), GuestState::outside_any_process());
     store.limiter(|state| &mut state.memory);
     // Whoever drives this has other things to do, too, and a timeout for it.

@@ -23,8 +23,7 @@ start_child(Driver) ->
 
 serve() ->
     receive
-        {call, From, Ref} -> From ! {Ref, ok}, serve();
-        crash -> exit(trap)
+        {call, From, Ref} -> From ! {Ref, ok}, serve()
     end.
 
 started(N) -> [receive {up, Pid} -> Pid end || _ <- lists:seq(1, N)].
@@ -40,7 +39,7 @@ with_tree(Strategy, N, Fun) ->
 
 crash(Pid) ->
     Start = erlang:monotonic_time(nanosecond),
-    Pid ! crash,
+    exit(Pid, kill),
     [New] = started(1),
     Ref = make_ref(),
     New ! {call, self(), Ref},

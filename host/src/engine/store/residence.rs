@@ -121,11 +121,7 @@ impl Turns {
     }
 
     /// One turn of the process: puts everything back to its place, and polls.
-    fn turn<T>(
-        &mut self,
-        poll: impl FnOnce() -> Poll<T>,
-        is_idle: impl FnOnce() -> bool,
-    ) -> Poll<T> {
+    fn turn<T>(&mut self, poll: impl FnOnce() -> Poll<T>, is_idle: impl FnOnce() -> bool) -> Poll<T> {
         let mut turn = locked(&self.residence.turn);
         if let Stay::Out(packed) = mem::replace(&mut turn.stay, Stay::Busy) {
             // SAFETY: the turn is held, and the process is not polled yet.

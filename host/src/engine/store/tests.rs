@@ -30,7 +30,8 @@ struct Instance {
 impl Instance {
     fn new(store: &InstanceStore, fresh: u8) -> Self {
         let memory = |pages: usize| {
-            let memory = store.new_memory(MemoryType::new(1, None), pages * WASM_PAGE, None, None, PAGE_BYTES);
+            let memory =
+                store.new_memory(MemoryType::new(1, None), pages * WASM_PAGE, None, None, PAGE_BYTES);
             memory.unwrap()
         };
         let mut instance = Self {
@@ -142,7 +143,9 @@ fn random_programs_find_everything_where_they_left_it() {
             let (kind, which, at, byte, len) = (below(8), below(2), below(WASM_PAGE), below(4), below(3_000));
             let step: Step = Box::new(move |instance| match kind {
                 0 => instance.grow(which, 1 + byte),
-                1 | 2 => (at..(at + len).min(STACK_BYTES)).for_each(|at| instance.write_stack(at, byte as u8)),
+                1 | 2 => {
+                    (at..(at + len).min(STACK_BYTES)).for_each(|at| instance.write_stack(at, byte as u8))
+                }
                 3 | 4 => (at..(at + len).min(WASM_PAGE)).for_each(|at| instance.write(which, at, byte as u8)),
                 5 => instance.write(which, instance.expected[which].len() - 1, 1),
                 _ => {}
