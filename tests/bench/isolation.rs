@@ -1,6 +1,6 @@
 //! What it is like to be beside processes that compute: latencies, shares, kills, and what counting fuel costs.
 //!
-//! `cargo bench -p regrow-tests --bench isolation`
+//! `cargo bench -p regrow-tests --bench isolation [-- neighbours|kernels]`
 
 mod kernels;
 
@@ -22,14 +22,18 @@ fn main() {
     regrow_tests::report::without_backtraces();
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
     let mut report = Report::new("isolation");
-    for workers in [1, 2] {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    for workers in [1, 2].into_iter().filter(|_| is_wanted("neighbours")) {
         println!("{workers} worker{}", if workers == 1 { "" } else { "s" });
         beside_spinners(&engine, workers, 0, &mut report);
         beside_spinners(&engine, workers, 8, &mut report);
         tenants(&engine, workers, &mut report);
         kills(&engine, workers, &mut report);
     }
-    kernels::measure(&engine, &mut report);
+    if is_wanted("kernels") {
+        kernels::measure(&engine, &mut report);
+    }
     report.write();
 }
 

@@ -120,7 +120,13 @@ where
     F: FnOnce(Context) -> B + Send + 'static,
     B: Future<Output = T> + Send + 'static,
 {
-    start_native(runtime, options, body).1.recv().unwrap_or_else(|error| panic!("{error}"))
+    let (pid, result) = start_native(runtime, options, body);
+    let result = result.recv().unwrap_or_else(|error| panic!("{error}"));
+    // It has returned, and is about to end: its name may be taken again when this returns.
+    while runtime.process_info(pid).is_some() {
+        std::thread::yield_now();
+    }
+    result
 }
 
 fn start_native<T, F, B>(runtime: &Runtime, options: SpawnOptions, body: F) -> (Pid, mpsc::Receiver<T>)

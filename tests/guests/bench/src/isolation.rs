@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use regrow_sdk::process::{self, SpawnOptions};
 use regrow_sdk::{ExitReason, mailbox, timer};
+use serde_bytes::ByteBuf;
 
 /// Computes without end.
 pub fn spin(_: ()) {
@@ -37,7 +38,7 @@ fn micros(time: Duration) -> f64 {
 
 fn round_trips(count: u32) -> Result<Vec<f64>, ExitReason> {
     let echo = process::spawn("echo", &(), &SpawnOptions::link())?.pid;
-    let payload = "x".repeat(64);
+    let payload = ByteBuf::from(vec![b'x'; 64]);
     let mut times = Vec::with_capacity(count as usize);
     for _ in 0..count {
         let start = Instant::now();
