@@ -7,7 +7,7 @@ use regrow::build::build_guests;
 use regrow::engine::Engine;
 use regrow::observe::Level;
 use regrow_tests::report::{Goal, Report};
-use regrow_tests::{bench_node, block_on, guest_folder};
+use regrow_tests::{block_on, guest_folder, manifest_node};
 
 const COMPONENTS: usize = 20;
 
@@ -24,7 +24,7 @@ pub(crate) fn measure(report: &mut Report) {
     let start = || {
         let started = Instant::now();
         let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
-        let node = bench_node(&engine, &tree, 2, Level::Error);
+        let node = manifest_node(&engine, tree.clone(), 2, Level::Error);
         block_on(node.steering().await_started()).unwrap_or_else(|error| panic!("{error}"));
         let time = started.elapsed();
         node.stop();
@@ -55,5 +55,5 @@ fn tree(folder: &Path) -> String {
             "[[supervisor.children]]\nid = \"{number}\"\ncomponent = \"c{number}\"\nentry = \"counter\"\n"
         ));
     }
-    format!("{components}[supervisor]\n{children}")
+    format!("[application]\nname = \"bench\"\n{components}[supervisor]\n{children}")
 }

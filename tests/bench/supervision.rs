@@ -1,6 +1,6 @@
 //! What supervision costs: trees of guests, beside the same programs on the BEAM if it is installed.
 //!
-//! `cargo bench -p regrow-tests --bench supervision`
+//! `cargo bench -p regrow-tests --bench supervision [-- restarts|trees|start]`
 
 mod start;
 
@@ -36,15 +36,35 @@ const RESTARTS: usize = 10_000;
 fn main() {
     regrow_tests::report::without_backtraces();
     let engine = Engine::new().unwrap_or_else(|error| panic!("{error}"));
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    let mut report = Report::new("supervision");
+    if is_wanted("restarts") {
+        restarts(&engine, &mut report);
+    }
+    if is_wanted("trees") {
+        println!("start and orderly stop; a bystander's call meanwhile");
+        for workers in [1, 2] {
+            start_and_stop(&engine, workers, 10_000, &mut report);
+            start_and_stop_natives(workers, 100_000, &mut report);
+        }
+    }
+    if is_wanted("start") {
+        start::measure(&mut report);
+    }
+    report.write();
+}
+
+fn restarts(engine: &Engine, report: &mut Report) {
     println!("guest children; 1 and 2 are workers, or schedulers of the BEAM");
-    let mut table = Table::new();
+    let mut table = Table::new(report);
     for children in [1, 1_000, 10_000] {
         for (how, goals) in [(Crash::Kill, &[30.0, 100.0][..]), (Crash::Trap, &[])] {
             let what = format!("{how} to the new child's answer, {children} children");
             // The BEAM's programs kill.
             let beam = how == Crash::Kill;
             table.row(&what, &["p50", "p99"], "µs", goals, beam, |workers| {
-                crashes(&engine, workers, children, how)
+                crashes(engine, workers, children, how)
             });
         }
     }
@@ -52,31 +72,24 @@ fn main() {
         ("one_for_all over 1,000 children", "one_for_all", 1),
         ("1,000 children killed at once", "one_for_one", 1_000),
     ] {
-        table.row(what, &[""], "ms", &[], true, |workers| vec![groups(&engine, workers, strategy, killed)]);
+        table.row(what, &[""], "ms", &[], true, |workers| vec![groups(engine, workers, strategy, killed)]);
     }
     let what = format!("restart, of {RESTARTS}");
-    table.row(&what, &["first 1,000", "last 1,000"], "µs", &[], true, |workers| intensity(&engine, workers));
-    println!("start and orderly stop; a bystander's call meanwhile");
-    for workers in [1, 2] {
-        start_and_stop(&engine, workers, 10_000, &mut table.report);
-        start_and_stop_natives(workers, 100_000, &mut table.report);
-    }
-    start::measure(&mut table.report);
-    table.report.write();
+    table.row(&what, &["first 1,000", "last 1,000"], "µs", &[], true, |workers| intensity(engine, workers));
 }
 
 /// Rows with a column for each number of workers, and of schedulers of the BEAM if it is installed.
-struct Table {
-    report: Report,
+struct Table<'a> {
+    report: &'a mut Report,
     beam: [Vec<Vec<f64>>; 2],
     beam_row: usize,
 }
 
-impl Table {
-    fn new() -> Self {
+impl<'a> Table<'a> {
+    fn new(report: &'a mut Report) -> Self {
         println!("{:<58} {:>17} {:>17} {:>17} {:>17}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
         let beam = [1, 2].map(|schedulers| beam(schedulers).unwrap_or_default());
-        Self { report: Report::new("supervision"), beam, beam_row: 0 }
+        Self { report, beam, beam_row: 0 }
     }
 
     /// A row of so many `parts` in each column, with goals for those of the first. `has_beam` says whether it is the next

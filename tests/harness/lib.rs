@@ -12,6 +12,6 @@ mod supervision;
 
 pub use guests::{Guest, guest_folder, guests};
 pub use log::SharedLog;
-pub use node::{Ended, Pending, TestNode, bench_node, block_on, engine, run_native};
+pub use node::{Ended, Pending, TestNode, bench_node, block_on, engine, manifest_node, run_native};
 pub use scenario::{Trace, play_by_guests, play_natively};
 pub use supervision::play_supervision;

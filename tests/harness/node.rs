@@ -101,6 +101,14 @@ pub fn bench_node(engine: &Engine, rest: &str, workers: usize, level: Level) -> 
         "#,
         guest_folder("bench"),
     );
+    manifest_node(engine, text, workers, level)
+}
+
+/// A node of any manifest, without a log.
+///
+/// # Panics
+/// If it can't be had.
+pub fn manifest_node(engine: &Engine, text: String, workers: usize, level: Level) -> Node {
     let manifest = Manifest::parse(Source { path: "bench.toml".into(), text });
     let manifest = manifest.unwrap_or_else(|error| panic!("{error}"));
     let application = block_on(Application::load(manifest, engine, &|text| eprintln!("{text}")));
