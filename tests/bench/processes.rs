@@ -39,7 +39,8 @@ const fn wanted(goal: f64, program: Program) -> Program {
     Program { goal: Some(goal), ..program }
 }
 
-const PROGRAMS: [Program; 10] = [
+const PROGRAMS: [Program; 11] = [
+    each("host call", "host call", 1_000_000),
     wanted(15.0, each("spawn", "spawn, first message back, exit, DOWN", 5_000)),
     wanted(1.0, each("send 64 B", "there and back, 64 B", 100_000)),
     each("send 64 KiB", "there and back, 64 KiB (shared on BEAM)", 2_000),

@@ -211,6 +211,8 @@ fn config(max_wasm_stack_bytes: usize) -> Config {
     config
         // The component model's addresses have 32 bits.
         .wasm_memory64(false)
+        // Backtraces say the names of functions, and no more is looked up for them: killing a process makes one, too.
+        .generate_address_map(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(64))
         .max_wasm_stack(max_wasm_stack_bytes)
         .async_stack_size(max_wasm_stack_bytes + HOST_STACK_BYTES)

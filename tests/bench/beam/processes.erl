@@ -33,6 +33,7 @@ program("spawn", N) ->
         receive hello -> ok end,
         receive {'DOWN', Ref, _, _, _} -> ok end
     end) end);
+program("host call", N) -> measure(fun() -> repeat(N, fun() -> self() end) end);
 program("send 64 B", N) -> round_trips(N, 64);
 program("send 64 KiB", N) -> round_trips(N, 64 bsl 10);
 program("send 1 MiB", N) -> round_trips(N, 1 bsl 20);

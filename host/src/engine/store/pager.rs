@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{mem, thread};
 
 use crate::engine::store::residence::{Residence, Swept};
@@ -99,6 +99,31 @@ impl Drop for Pager {
     }
 }
 
+/// Keeps the thread from taking more than half of a core, however many processes have become idle, or do so again and again.
+struct Pace {
+    steps: u32,
+    began: Instant,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { steps: 0, began: Instant::now() }
+    }
+}
+
+impl Pace {
+    /// Steps at a time: some milliseconds.
+    const STEPS: u32 = 100;
+
+    fn step(&mut self) {
+        self.steps += 1;
+        if self.steps == Self::STEPS {
+            thread::sleep(self.began.elapsed());
+            *self = Self::default();
+        }
+    }
+}
+
 impl Watch {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -118,7 +143,11 @@ impl Watch {
             drop(state);
             thread::sleep(self.tick);
             let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-            watched.retain(|residence| residence.sweep(now, IDLE_TICKS) == Swept::Stays);
+            let mut pace = Pace::default();
+            watched.retain(|residence| {
+                pace.step();
+                residence.sweep(now, IDLE_TICKS) == Swept::Stays
+            });
         }
     }
 }

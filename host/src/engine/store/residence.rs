@@ -12,7 +12,7 @@
 use std::cell::Cell;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
@@ -98,7 +98,13 @@ impl<F: Future, I: FnMut() -> bool> Future for InTurns<F, I> {
     fn poll(self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let polled = match this.turns {
-            Some(turns) => turns.turn(|| this.call.poll(task), this.is_idle),
+            Some(turns) => {
+                let Some(polled) = turns.turn(|| this.call.poll(task), this.is_idle) else {
+                    task.waker().wake_by_ref();
+                    return Poll::Pending;
+                };
+                polled
+            }
             None => this.call.poll(task),
         };
         polled.map(|result| (result, this.turns.take()))
@@ -120,9 +126,18 @@ impl Turns {
         Self { other: Some(residence.clone()), residence }
     }
 
-    /// One turn of the process: puts everything back to its place, and polls.
-    fn turn<T>(&mut self, poll: impl FnOnce() -> Poll<T>, is_idle: impl FnOnce() -> bool) -> Poll<T> {
-        let mut turn = locked(&self.residence.turn);
+    /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: others
+    /// have their turns first.
+    fn turn<T>(
+        &mut self,
+        poll: impl FnOnce() -> Poll<T>,
+        is_idle: impl FnOnce() -> bool,
+    ) -> Option<Poll<T>> {
+        let mut turn = match self.residence.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
         if let Stay::Out(packed) = mem::replace(&mut turn.stay, Stay::Busy) {
             // SAFETY: the turn is held, and the process is not polled yet.
             unsafe { self.residence.page_in(&packed, |_| true) };
@@ -138,7 +153,7 @@ impl Turns {
                 self.residence.pager.watch(self.residence.clone());
             }
         }
-        polled
+        Some(polled)
     }
 
     #[cfg(test)]
@@ -226,6 +241,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Residence {
+    #[cfg(test)]
+    pub(super) fn while_paging(&self, then: impl FnOnce()) {
+        let _turn = locked(&self.turn);
+        then();
+    }
+
     #[cfg(test)]
     pub(super) fn places(&self) -> Vec<crate::engine::store::part::Place> {
         locked(&self.parts).iter().filter_map(Part::place).collect()

@@ -199,6 +199,21 @@ fn one_that_is_large_or_busy_stays_where_it_is() {
 }
 
 #[test]
+fn whoever_is_being_paged_out_gets_his_turn_later() {
+    let store = store();
+    let next = Mutex::new(Some(Box::new(|_: &mut Instance| {}) as Step));
+    let turns = store.turns(Arc::default());
+    let residence = turns.residence();
+    let mut run = pin!(InTurns::new(Some(turns), told(&store, &next), || true));
+    assert!(poll(run.as_mut()).is_pending());
+    *next.lock().unwrap() = Some(Box::new(|instance: &mut Instance| instance.write_stack(1, 1)));
+    residence.while_paging(|| assert!(poll(run.as_mut()).is_pending()));
+    assert!(next.lock().unwrap().is_some(), "it had no turn");
+    assert!(poll(run.as_mut()).is_pending());
+    assert!(next.lock().unwrap().is_none());
+}
+
+#[test]
 fn an_instance_that_has_ended_is_left_alone() {
     let store = store();
     let next = Mutex::new(Some(Box::new(|instance: &mut Instance| instance.write_stack(9, 9)) as Step));

@@ -14,6 +14,7 @@ fn bench(_: ()) -> Result<(), ExitReason> {
         let Some(from) = message.reply_to() else { continue };
         let (program, count): (String, u32) = message.decode()?;
         let time = match program.as_str() {
+            "host call" => host_calls(count),
             "spawn" => spawns(count),
             "send 64 B" => round_trips(count, 64),
             "send 64 KiB" => round_trips(count, 64 << 10),
