@@ -49,6 +49,10 @@ doc:
 bench which="processes" *programs:
     cargo bench -p regrow-tests --bench {{which}} -- {{programs}}
 
+# The same programs on Regrow, the BEAM (if it is installed) and RUSM (compiled on demand), in turns, as ratios
+bench-compare *programs:
+    cargo bench -p regrow-tests --bench processes -- compare {{programs}}
+
 # A mixed tree under kills, overload and attackers, then random programs and scenarios, each for as long as one likes
 soak minutes="60":
     cargo run --release -p regrow-tests --bin soak -- {{minutes}}

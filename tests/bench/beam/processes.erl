@@ -61,6 +61,22 @@ program("chain", N) ->
     Last = receive {last, Pid} -> Pid end,
     Ref = monitor(process, Last),
     measure(fun() -> exit(First, collapse), receive {'DOWN', Ref, _, _, _} -> ok end end);
+program("pool", N) ->
+    Self = self(),
+    Workers = [spawn_link(fun() -> worker(Self) end) || _ <- lists:seq(1, 8)],
+    Time = measure(fun() -> [W ! 1 || W <- Workers], jobs(N, N - 8) end),
+    [begin unlink(W), exit(W, kill) end || W <- Workers],
+    Time;
+program("pipeline", N) ->
+    Producer = spawn_link(fun() -> producer(0) end),
+    Mapper = spawn_link(fun() -> mapper(Producer, none) end),
+    Time = measure(fun() ->
+        Mapper ! {ask, 50, self()},
+        Mapper ! {ask, 50, self()},
+        consume(N, Mapper, 0)
+    end),
+    [begin unlink(P), exit(P, kill) end || P <- [Mapper, Producer]],
+    Time;
 program("timer", N) ->
     measure(fun() -> repeat(N, fun() -> erlang:cancel_timer(erlang:start_timer(60000, self(), x)) end) end);
 program("expire", N) ->
@@ -89,3 +105,37 @@ chain(N, Last) -> spawn_link(fun() -> chain(N - 1, Last) end), receive never -> 
 init([]) -> {ok, 0}.
 handle_call(By, _From, N) -> {reply, N + By, N + By}.
 handle_cast(_, N) -> {noreply, N}.
+
+worker(Parent) ->
+    receive Job -> Parent ! {self(), shuffle(Job, 100)} end,
+    worker(Parent).
+
+shuffle(Job, 0) -> Job;
+shuffle(Job, N) ->
+    A = (Job bxor (Job bsl 13)) band 16#ffffffffffffffff,
+    B = A bxor (A bsr 7),
+    shuffle((B bxor (B bsl 17)) band 16#ffffffffffffffff, N - 1).
+
+jobs(0, _) -> ok;
+jobs(Left, ToGive) ->
+    receive {Worker, _} -> ok end,
+    case ToGive > 0 of
+        true -> Worker ! ToGive;
+        false -> ok
+    end,
+    jobs(Left - 1, ToGive - 1).
+
+producer(Next) ->
+    receive {ask, N, From} -> From ! {events, lists:seq(Next, Next + N - 1)}, producer(Next + N) end.
+
+mapper(Producer, Consumer) ->
+    receive
+        {ask, N, From} -> Producer ! {ask, N, self()}, mapper(Producer, From);
+        {events, Events} -> Consumer ! {events, [E * 2 + 1 || E <- Events]}, mapper(Producer, Consumer)
+    end.
+
+consume(Left, _, Sum) when Left =< 0 -> Sum;
+consume(Left, Mapper, Sum) ->
+    receive {events, Events} -> ok end,
+    Mapper ! {ask, 50, self()},
+    consume(Left - length(Events), Mapper, lists:sum(Events) + Sum).

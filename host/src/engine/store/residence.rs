@@ -128,11 +128,7 @@ impl Turns {
 
     /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: others
     /// have their turns first.
-    fn turn<T>(
-        &mut self,
-        poll: impl FnOnce() -> Poll<T>,
-        is_idle: impl FnOnce() -> bool,
-    ) -> Option<Poll<T>> {
+    fn turn<T>(&mut self, poll: impl FnOnce() -> Poll<T>, is_idle: impl FnOnce() -> bool) -> Option<Poll<T>> {
         let mut turn = match self.residence.turn.try_lock() {
             Ok(turn) => turn,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),

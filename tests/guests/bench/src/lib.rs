@@ -24,6 +24,8 @@ fn bench(_: ()) -> Result<(), ExitReason> {
             "fan-in" => fan_in(count),
             "chain" => chain(count),
             "call all" => call_all(count),
+            "pool" => pool(count),
+            "pipeline" => pipeline(count),
             "timer" => timers(count),
             "expire" => expiries(count),
             other => Err(ExitReason::error(&format!("there is no program {other:?}"))),
@@ -47,6 +49,12 @@ regrow_sdk::component! {
     "pass" => process pass,
     /// Sends so many messages.
     "flood" => process flood,
+    /// Does jobs.
+    "pool worker" => process pool_worker,
+    /// Has events, as many as are demanded.
+    "producer" => process producer,
+    /// Changes events on their way.
+    "mapper" => process mapper,
     /// Says that it has started, answers calls, and crashes when it gets a message.
     "restartable" => process restartable,
     /// Measures what it is like beside others.

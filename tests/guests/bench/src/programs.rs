@@ -6,6 +6,7 @@ use regrow_sdk::gen_server::{self, CallResult, Hibernate, Init, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, Flag, SpawnOptions, WhenFull};
 use regrow_sdk::{ExitReason, GenServer, Pid, ReplyTo, timer};
+use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 type Time = Result<Duration, ExitReason>;
@@ -254,4 +255,109 @@ pub(crate) fn host_calls(count: u32) -> Time {
         std::hint::black_box(process::self_pid());
     }
     Ok(start.elapsed())
+}
+
+/// Workers of a pool.
+const WORKERS: usize = 8;
+
+/// A little work.
+pub(crate) fn pool_worker(_: ()) -> Result<(), ExitReason> {
+    loop {
+        if let Some(Received::Message(message)) = mailbox::receive(None) {
+            let mut job: u64 = message.decode()?;
+            for _ in 0..100 {
+                job ^= job << 13;
+                job ^= job >> 7;
+                job ^= job << 17;
+            }
+            mailbox::send(message.from, &job)?;
+        }
+    }
+}
+
+/// Jobs for a pool, each worker with one at a time.
+pub(crate) fn pool(jobs: u32) -> Time {
+    let spawn = |_| Ok(process::spawn("pool worker", &(), &SpawnOptions::link())?.pid);
+    let workers = (0..WORKERS).map(spawn).collect::<Result<Vec<Pid>, ExitReason>>()?;
+    let start = Instant::now();
+    let (mut given, mut done) = (0, 0);
+    for worker in &workers {
+        given += 1;
+        mailbox::send(*worker, &u64::from(given))?;
+    }
+    while done < jobs {
+        let Some(Received::Message(message)) = mailbox::receive(None) else { continue };
+        done += 1;
+        if given < jobs {
+            given += 1;
+            mailbox::send(message.from, &u64::from(given))?;
+        }
+    }
+    let time = start.elapsed();
+    workers.into_iter().try_for_each(end)?;
+    Ok(time)
+}
+
+/// Between the stages of a pipeline.
+#[derive(Serialize, Deserialize)]
+enum Flow {
+    Ask(u32),
+    Events(Vec<u64>),
+}
+
+/// Events that a consumer has room for, and how many it demands at a time.
+const ROOM: u32 = 100;
+const AT_ONCE: u32 = 50;
+
+pub(crate) fn producer(_: ()) -> Result<(), ExitReason> {
+    let mut next = 0;
+    loop {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        if let Flow::Ask(demand) = message.decode()? {
+            let events = (next..next + u64::from(demand)).collect();
+            next += u64::from(demand);
+            mailbox::send(message.from, &Flow::Events(events))?;
+        }
+    }
+}
+
+pub(crate) fn mapper(producer: Pid) -> Result<(), ExitReason> {
+    let mut consumer = None;
+    loop {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        match (message.decode()?, consumer) {
+            (ask @ Flow::Ask(_), _) => {
+                consumer = Some(message.from);
+                mailbox::send(producer, &ask)?;
+            }
+            (Flow::Events(events), Some(consumer)) => {
+                let changed = events.into_iter().map(|event| event * 2 + 1).collect();
+                mailbox::send(consumer, &Flow::Events(changed))?;
+            }
+            (Flow::Events(_), None) => {}
+        }
+    }
+}
+
+/// Events through three stages, of which this is the last.
+pub(crate) fn pipeline(events: u32) -> Time {
+    let producer = process::spawn("producer", &(), &SpawnOptions::link())?.pid;
+    let mapper = process::spawn("mapper", &producer, &SpawnOptions::link())?.pid;
+    let start = Instant::now();
+    for _ in 0..ROOM / AT_ONCE {
+        mailbox::send(mapper, &Flow::Ask(AT_ONCE))?;
+    }
+    let (mut seen, mut sum) = (0, 0u64);
+    while seen < events {
+        let Some(message) = mailbox::receive_message(None) else { continue };
+        let Flow::Events(events) = message.decode()? else { continue };
+        seen += events.len() as u32;
+        sum = events.into_iter().fold(sum, u64::wrapping_add);
+        mailbox::send(mapper, &Flow::Ask(AT_ONCE))?;
+    }
+    std::hint::black_box(sum);
+    let time = start.elapsed();
+    end(mapper)?;
+    end(producer)?;
+    Ok(time)
 }
