@@ -1,7 +1,7 @@
 //! What processes cost that do nothing, live or hibernated: memory, page tables, mappings of the kernel's, and whether that
 //! stays the same for many.
 //!
-//! `cargo bench -p regrow-tests --bench density [-- live|hibernated] [COUNT…]`
+//! `cargo bench -p regrow-tests --bench density [-- live|lean|hibernated] [COUNT…]`
 
 use std::path::Path;
 use std::process::Command;
@@ -16,12 +16,16 @@ use regrow_tests::report::{Goal, Report, without_backtraces};
 use regrow_tests::{bench_node, block_on, run_native};
 
 /// How many processes there are, one program after the other: each starts with nothing.
-const LIVE: [u32; 4] = [1_000, 10_000, 100_000, 250_000];
+const LIVE: [u32; 4] = [1_000, 10_000, 100_000, 500_000];
+const LEAN: [u32; 2] = [10_000, 100_000];
 const HIBERNATED: [u32; 3] = [10_000, 100_000, 1_000_000];
 
-/// What they run: the counter of the examples, and one that hibernates.
-const KINDS: [(&str, &str, &[u32]); 2] =
-    [("live", "counter.counter", &LIVE), ("hibernated", "bench.sleeper", &HIBERNATED)];
+/// What they run: the counter of the examples, one without the standard library, and one that hibernates.
+const KINDS: [(&str, &str, &[u32]); 3] = [
+    ("live", "counter.counter", &LIVE),
+    ("lean", "lean.count", &LEAN),
+    ("hibernated", "bench.sleeper", &HIBERNATED),
+];
 
 /// Says that this program is one point of the curve.
 const POINT: &str = "REGROW_BENCH_POINT";
@@ -117,7 +121,11 @@ fn point(entry: &str, count: u32) -> Point {
     });
     let each = |index: usize| (after[index] - before[index]) / f64::from(count);
     // With few, the program's own arenas show. The goal of a hibernated one is that of a million.
-    let most = if entry == "bench.sleeper" { 2.0 * 1024.0 * 1024.0 / 1e6 } else { 24.0 };
+    let most = match entry {
+        "bench.sleeper" => 2.0 * 1024.0 * 1024.0 / 1e6,
+        "lean.count" => 16.0,
+        _ => 24.0,
+    };
     let goal = (count >= 10_000).then_some(Goal::AtMost(most));
     vec![
         (
@@ -139,9 +147,12 @@ fn point(entry: &str, count: u32) -> Point {
 /// and returns the microseconds that it took.
 fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn() -> f64)) -> (f64, f64) {
     let (component, entry) = entry.split_once('.').unwrap_or_else(|| panic!("{entry}"));
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples-guests");
     let text = format!(
         r#"
         [components.counter]
+        path = {:?}
+        [components.lean]
         path = {:?}
         [supervisor]
         [[supervisor.children]]
@@ -160,7 +171,8 @@ fn run(engine: &Engine, entry: &str, count: u32, meanwhile: impl FnOnce(&dyn Fn(
         name = "idle"
         args = 0
         "#,
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples-guests/counter"),
+        examples.join("counter"),
+        examples.join("lean"),
     );
     let started = Instant::now();
     let node = bench_node(engine, &text, 2, Level::Error);

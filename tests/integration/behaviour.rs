@@ -15,12 +15,13 @@ fn passes(entry: &str, argument: &str, component: &str) -> String {
     log
 }
 
-/// A test for each entry, and their names, so that none is forgotten.
+/// A test for each entry, on both engines, and their names, so that none is forgotten.
 macro_rules! entries {
     ($($test:ident: $entry:literal,)+) => {
         $(#[test]
         fn $test() {
             passes($entry, "", "");
+            passes($entry, "", "engine = \"speed\"");
         })+
 
         const PLAIN: &[&str] = &[$($entry),+];
@@ -52,6 +53,7 @@ entries! {
     g17_to_g33_gen_server: "gen-server",
     g1_to_g8_gen_server_starts: "gen-server-start",
     memory_that_grows_keeps_what_is_in_it: "memory-grows",
+    who_waits_for_long_finds_everything_as_it_was: "waits-long",
     p54_hibernation_keeps_everything_but_memory: "hibernate",
     p54_hibernation_ends_at_once_if_messages_wait: "hibernate-queue",
     p54_who_hibernates_can_be_killed: "hibernate-killed",

@@ -4,6 +4,7 @@ mod access_log;
 mod applying;
 mod behaviour;
 mod components;
+mod engines;
 mod grants;
 mod mailboxes;
 mod reports;

@@ -7,6 +7,7 @@ mod helpers;
 mod hibernation;
 mod messages;
 mod outside;
+mod paging;
 mod processes;
 mod relations;
 mod servers;
@@ -101,6 +102,8 @@ regrow_sdk::component! {
     "escapes" => process grants::escapes,
     /// Memory that grows.
     "memory-grows" => process processes::memory_grows,
+    /// Nothing is lost of a process that waits for long, again and again.
+    "waits-long" => process paging::waits_long,
     /// Hibernation: what stays, and what wakes.
     "hibernate" => process hibernation::everything_stays,
     /// Hibernation with messages in the mailbox.
