@@ -194,7 +194,8 @@ impl Runtime {
     pub(crate) fn poll(&self, process: &Arc<Process>, started: Instant) -> (Instant, TurnCost) {
         process.schedule.start_poll();
         self.inner.settle(process);
-        let mut exiting = process.state.lock().exiting.clone();
+        let ends = process.is_ending();
+        let mut exiting = if ends { process.state.lock().exiting.clone() } else { None };
         if exiting.is_none() {
             exiting = match self.poll_body(process) {
                 Poll::Ready(reason) => {

@@ -187,9 +187,14 @@ impl GuestState {
     /// Charges a host call that moves so many bytes, and lets the signals that have arrived take effect: a
     /// process that was killed does not return from it.
     pub(super) async fn charge(&mut self, bytes: usize) -> wasmtime::Result<Context> {
-        let context = self.context()?.clone();
+        Ok(self.charged(bytes).await?.clone())
+    }
+
+    /// As [`charge`](Self::charge), for what happens most often.
+    pub(super) async fn charged(&mut self, bytes: usize) -> wasmtime::Result<&Context> {
+        let Some(Owner { context, .. }) = &self.owner else { return self.context() };
         context.meter().memory_bytes.store(self.memory.used(), Ordering::Relaxed);
-        self.work.spend(Some(&context), bytes).await;
+        self.work.spend(Some(context), bytes).await;
         context.checkpoint().await;
         Ok(context)
     }

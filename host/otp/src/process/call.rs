@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::clock::Instant;
 use crate::monitor::Role;
 use crate::pid::{Destination, Reference, ReplyTo};
+use crate::process::receive::noted;
 use crate::process::{CallError, Context, SendError, State, Waiting};
 use crate::received::{MessageKind, Received};
 use crate::signal::Signal;
@@ -74,9 +75,9 @@ impl Context {
     ) -> Option<Received> {
         references.sort_unstable();
         let mut searched = 0;
-        let take = |state: &mut State| state.mailbox.take_any_answer(&references, &mut searched);
-        let received = self.wait(waiting, take).await;
-        self.note(received)
+        let mut take = |state: &mut State| state.mailbox.take_any_answer(&references, &mut searched);
+        let received = self.wait(waiting, |state| noted(state, &mut take)).await;
+        self.make_room(received)
     }
 
     async fn request(

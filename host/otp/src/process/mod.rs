@@ -116,6 +116,8 @@ pub(crate) struct Process {
     /// before anything is locked.
     arrived: AtomicU64,
     settled: AtomicU64,
+    /// Whether one of those that were applied is fatal: a glance, likewise.
+    is_ending: AtomicBool,
     pub(crate) state: Mutex<State>,
     pub(crate) body: Mutex<Option<Body>>,
     /// Whether it waits for another process: a glance, before its state is locked for a closer look.
@@ -156,6 +158,7 @@ impl Process {
             outgoing: Mutex::default(),
             arrived: AtomicU64::default(),
             settled: AtomicU64::default(),
+            is_ending: AtomicBool::new(false),
             state: Mutex::new(state),
             body: Mutex::new(None),
             waits_on_process: AtomicBool::new(false),
@@ -207,6 +210,9 @@ impl Process {
         for signal in signals.drain(..) {
             state.apply(signal, &mut effects);
         }
+        if state.exiting.is_some() {
+            self.is_ending.store(true, Ordering::Release);
+        }
         let dropped = std::mem::take(&mut state.dropped);
         let hibernates = state.waiting == Some(Waiting::Hibernation);
         drop(state);
@@ -216,6 +222,11 @@ impl Process {
         }
         let waiter = if dropped.messages > 0 { inbox.dropped(dropped) } else { None };
         Drained { effects, waiter, number }
+    }
+
+    /// Whether a signal that has been applied ends it.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
     }
 
     /// So many signals have been applied, and their effects sent. `outgoing` is held.

@@ -25,13 +25,24 @@ pub async fn yield_now() {
     .await;
 }
 
+/// Takes something out of the mailbox, and records it as received.
+pub(super) fn noted(
+    state: &mut State,
+    take: impl FnOnce(&mut State) -> Option<Received>,
+) -> Option<Received> {
+    let received = take(state)?;
+    state.note_received(&received);
+    Some(received)
+}
+
 impl Context {
     /// Receives the oldest message (`receive X -> X after T`). None after `timeout`; a timeout of zero looks
     /// through what has arrived and does not wait (rule P51).
     pub async fn receive(&self, timeout: Option<Duration>) -> Option<Received> {
         let deadline = self.deadline(timeout);
-        let received = self.wait(Waiting::Message { deadline }, |state| state.mailbox.pop()).await;
-        self.note(received)
+        let received =
+            self.wait(Waiting::Message { deadline }, |state| noted(state, |state| state.mailbox.pop())).await;
+        self.make_room(received)
     }
 
     /// Waits until there is something in the mailbox, and leaves it there (`erlang:hibernate/3`, rule P54). What the body
@@ -80,8 +91,8 @@ impl Context {
     /// Removes the message that [`Context::scan_next`] returned last. None if there is none, or if it has been
     /// taken.
     pub fn take(&self) -> Option<Received> {
-        let received = self.process().state.lock().mailbox.take();
-        self.note(received)
+        let received = noted(&mut self.process().state.lock(), |state| state.mailbox.take());
+        self.make_room(received)
     }
 
     /// Waits for the answer to `reference`: its reply, DOWN, timer or acknowledgement. It costs the same however much
@@ -104,8 +115,9 @@ impl Context {
             Some(server) => Waiting::Call { reference, server, deadline },
             None => Waiting::Answer { reference, deadline },
         };
-        let received = self.wait(waiting, |state| state.mailbox.take_answer(reference)).await;
-        self.note(received)
+        let take = |state: &mut State| noted(state, |state| state.mailbox.take_answer(reference));
+        let received = self.wait(waiting, take).await;
+        self.make_room(received)
     }
 
     /// Gives the other processes a turn.
@@ -125,7 +137,7 @@ impl Context {
     pub async fn checkpoint(&self) {
         poll_fn(|_| {
             self.settle();
-            if self.process().state.lock().exiting.is_some() { Poll::Pending } else { Poll::Ready(()) }
+            if self.process().is_ending() { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
     }
@@ -144,10 +156,9 @@ impl Context {
         timeout.map(|timeout| self.runtime().now().saturating_add(timeout))
     }
 
-    /// Records what was received. If a sender waits for its room, it gets its turn.
-    pub(super) fn note(&self, received: Option<Received>) -> Option<Received> {
+    /// Gives back the room of what was received. If a sender waits for it, it gets its turn.
+    pub(super) fn make_room(&self, received: Option<Received>) -> Option<Received> {
         let received = received?;
-        self.process().state.lock().note_received(&received);
         let waiter = self.process().inbox.lock().received(&received);
         self.runtime().inner.wake_all(waiter);
         Some(received)

@@ -36,9 +36,9 @@ impl Host for GuestState {
         kind: SendKind,
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let context = self.charge(payload.len() + destination_len(&to)).await?;
+        self.charged(payload.len() + destination_len(&to)).await?;
         let to = good!(self.reachable(to)?);
-        let sent = context.send(&to, message_kind(kind), Bytes::from(payload)).await;
+        let sent = self.context()?.send(&to, message_kind(kind), Bytes::from(payload)).await;
         Ok(sent.map_err(Into::into))
     }
 
@@ -79,8 +79,7 @@ impl Host for GuestState {
     }
 
     async fn receive(&mut self, timeout_ms: Option<u64>) -> wasmtime::Result<Option<wit::Received>> {
-        let context = self.charge(0).await?;
-        let received = context.receive(milliseconds(timeout_ms)).await;
+        let received = self.charged(0).await?.receive(milliseconds(timeout_ms)).await;
         self.deliver(received).await
     }
 
@@ -92,13 +91,12 @@ impl Host for GuestState {
     }
 
     async fn scan_next(&mut self) -> wasmtime::Result<Option<wit::Received>> {
-        let context = self.charge(0).await?;
-        let seen = context.scan_next().await;
+        let seen = self.charged(0).await?.scan_next().await;
         self.deliver(seen).await
     }
 
     async fn take(&mut self) -> wasmtime::Result<bool> {
-        Ok(self.charge(0).await?.take().is_some())
+        Ok(self.charged(0).await?.take().is_some())
     }
 
     async fn wait_for(
@@ -106,7 +104,7 @@ impl Host for GuestState {
         reference: u64,
         timeout_ms: Option<u64>,
     ) -> wasmtime::Result<Option<wit::Received>> {
-        let context = self.charge(0).await?;
+        let context = self.charged(0).await?;
         let received = context.receive_answer(Reference(reference), milliseconds(timeout_ms)).await;
         self.deliver(received).await
     }
@@ -140,12 +138,12 @@ impl Host for GuestState {
         payload: Vec<u8>,
         timeout_ms: Option<u64>,
     ) -> wasmtime::Result<Result<Vec<u8>, CallError>> {
-        let context = self.charge(payload.len() + destination_len(&to)).await?;
+        self.charged(payload.len() + destination_len(&to)).await?;
         let to = match self.reachable(to)? {
             Ok(to) => to,
             Err(error) => return Ok(Err(CallError::Refused(error))),
         };
-        let answer = context.call(&to, Bytes::from(payload), milliseconds(timeout_ms)).await;
+        let answer = self.context()?.call(&to, Bytes::from(payload), milliseconds(timeout_ms)).await;
         self.charge_moved(match &answer {
             Ok(answer) => answer.len(),
             Err(OtpCallError::Down(reason)) => reason.weight(),
@@ -181,7 +179,7 @@ impl Host for GuestState {
         to: wit::ReplyTo,
         payload: Vec<u8>,
     ) -> wasmtime::Result<Result<(), wit::Error>> {
-        let context = self.charge(payload.len()).await?;
+        let context = self.charged(payload.len()).await?;
         Ok(context.reply(to.into(), Bytes::from(payload)).map_err(Into::into))
     }
 }

@@ -31,7 +31,7 @@ type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
 
 impl Host for GuestState {
     async fn self_(&mut self) -> wasmtime::Result<wit::Pid> {
-        Ok(self.charge(0).await?.pid().into())
+        Ok(self.charged(0).await?.pid().into())
     }
 
     async fn parent(&mut self) -> wasmtime::Result<Option<wit::Pid>> {
