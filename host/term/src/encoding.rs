@@ -29,13 +29,16 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
+/// What is reserved for an encoded value: most messages are smaller, and would be moved while they grow.
+const ROOM: usize = 128;
+
 /// Encodes a value as one CBOR item (RFC 8949): structs as maps with text keys, enum variants as serde's
 /// externally tagged form.
 ///
 /// # Errors
 /// Only if the value's own `Serialize` refuses.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    cbor4ii::serde::to_vec(Vec::new(), &value).map_err(|error| EncodeError(error.to_string()))
+    cbor4ii::serde::to_vec(Vec::with_capacity(ROOM), &value).map_err(|error| EncodeError(error.to_string()))
 }
 
 /// Decodes one CBOR item that fills `bytes`. Never panics, whatever the bytes are, and refuses nesting
