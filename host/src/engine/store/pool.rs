@@ -1,5 +1,6 @@
 //! Slots of one size, cut from large mappings.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,9 +25,8 @@ const MAX_WARM: usize = (64 << 20) / PAGE_BYTES;
 pub(super) struct Warm(AtomicUsize);
 
 impl Warm {
-    /// How many pages a slot that comes back may keep.
-    fn room(&self) -> usize {
-        MAX_WARM.saturating_sub(self.0.load(Ordering::Relaxed)).min(MAX_KEPT)
+    fn is_too_much(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > MAX_WARM
     }
 }
 
@@ -39,8 +39,10 @@ pub(super) struct Pool<P> {
 }
 
 struct State<P> {
-    /// All zeros; the last that came back is the first to go.
-    free: Vec<Free<P>>,
+    /// All zeros, with pages that take memory; the last that came back is the first to go.
+    warm: VecDeque<Free<P>>,
+    /// All zeros, without.
+    cold: Vec<Place<P>>,
     chunk: Option<Arc<Chunk<P>>>,
     /// Where the slots begin in the chunk that have never been handed out, and what of it is accessible.
     fresh: usize,
@@ -55,7 +57,9 @@ pub(super) struct Chunk<P> {
 /// A slot that is nobody's, and all zeros but for its guard.
 struct Free<P> {
     place: Place<P>,
-    /// Pages that take memory.
+    /// What its last owner may have written to.
+    used: Range<usize>,
+    /// Pages of that which take memory.
     kept: usize,
 }
 
@@ -82,7 +86,7 @@ impl<P: Pages> Pool<P> {
     /// Slots of so many bytes, with guards of so many; both are whole pages.
     pub(super) fn new(slot_bytes: usize, guard_bytes: usize, warm: Arc<Warm>) -> Self {
         debug_assert!(slot_bytes.is_multiple_of(PAGE_BYTES) && guard_bytes.is_multiple_of(PAGE_BYTES));
-        let state = State { free: Vec::new(), chunk: None, fresh: 0, committed: 0 };
+        let state = State { warm: VecDeque::new(), cold: Vec::new(), chunk: None, fresh: 0, committed: 0 };
         Self { slot_bytes, guard_bytes, warm, state: Mutex::new(state) }
     }
 
@@ -102,12 +106,13 @@ impl<P: Pages> Pool<P> {
     pub(super) fn take(self: &Arc<Self>, guard: usize, used: Range<usize>) -> io::Result<Slot<P>> {
         let place = {
             let mut state = self.state();
-            match state.free.pop() {
-                Some(Free { place, kept }) => {
-                    self.warm.0.fetch_sub(kept, Ordering::Relaxed);
-                    place
-                }
-                None => self.fresh(&mut state)?,
+            if let Some(Free { place, kept, .. }) = state.warm.pop_back() {
+                self.warm.0.fetch_sub(kept, Ordering::Relaxed);
+                place
+            } else if let Some(place) = state.cold.pop() {
+                place
+            } else {
+                self.fresh(&mut state)?
             }
         };
         let mut slot = Slot { pool: self.clone(), place: Some(place), used };
@@ -136,10 +141,26 @@ impl<P: Pages> Pool<P> {
         Ok(Place { chunk, offset, guard: None, is_broken: false })
     }
 
-    /// Takes back a place that is all zeros, of which `kept` pages take memory.
-    fn give_back(&self, place: Place<P>, kept: usize) {
+    /// Takes back a place that is all zeros, of which `kept` pages take memory. If those of all free places are too many, the
+    /// one that has been free for longest gives its up: whoever comes next gets one that is warm.
+    fn give_back(&self, place: Place<P>, used: Range<usize>, kept: usize) {
+        if kept == 0 {
+            self.state().cold.push(place);
+            return;
+        }
         self.warm.0.fetch_add(kept, Ordering::Relaxed);
-        self.state().free.push(Free { place, kept });
+        let coldest = {
+            let mut state = self.state();
+            state.warm.push_back(Free { place, used, kept });
+            if self.warm.is_too_much() { state.warm.pop_front() } else { None }
+        };
+        let Some(Free { place, used, kept }) = coldest else { return };
+        self.warm.0.fetch_sub(kept, Ordering::Relaxed);
+        // SAFETY: the slot is nobody's while it is in no list, and the guard is outside of what was used.
+        let emptied = unsafe { place.chunk.pages.zero(place.within(used), 0) };
+        if emptied.is_ok() {
+            self.state().cold.push(place);
+        }
     }
 }
 
@@ -232,10 +253,10 @@ impl<P: Pages> Drop for Slot<P> {
         let Some(place) = self.place.take().filter(|place| !place.is_broken) else { return };
         let range = place.within(self.used.clone());
         // SAFETY: it is within the slot, which nobody uses any more, and the guard is outside of what was used.
-        let zeroed = unsafe { place.chunk.pages.zero(range, self.pool.warm.room()) };
+        let zeroed = unsafe { place.chunk.pages.zero(range, MAX_KEPT) };
         // What can't be zeroed is nobody's for ever.
         if let Ok(kept) = zeroed {
-            self.pool.give_back(place, kept);
+            self.pool.give_back(place, self.used.clone(), kept);
         }
     }
 }
