@@ -32,6 +32,7 @@ lint:
     cargo fmt --all --check --manifest-path examples-guests/Cargo.toml
     cargo fmt --all --check --manifest-path examples-guests/lean/Cargo.toml
     cargo fmt --all --check --manifest-path tests/guests/Cargo.toml
+    cargo fmt --all --check --manifest-path tests/bench/peers/rusm/Cargo.toml
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --manifest-path examples-guests/Cargo.toml --workspace --target wasm32-wasip2 -- -D warnings
     cargo clippy --manifest-path examples-guests/lean/Cargo.toml --target wasm32-wasip2 -- -D warnings
