@@ -3,10 +3,9 @@
 //! `cargo bench -p regrow-tests --bench supervision [-- restarts|trees|start]`
 
 mod start;
+mod table;
 
 use std::fmt;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,8 +20,10 @@ use regrow_otp::{
     RuntimeConfig, SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 use regrow_term::{Term, encode};
-use regrow_tests::report::{Goal, Report};
+use regrow_tests::report::Report;
 use regrow_tests::{bench_node, block_on, run_native};
+
+use crate::table::Table;
 
 /// Crashes that are measured one by one.
 const CRASHES: usize = 300;
@@ -57,7 +58,7 @@ fn main() {
 
 fn restarts(engine: &Engine, report: &mut Report) {
     println!("guest children; 1 and 2 are workers, or schedulers of the BEAM");
-    let mut table = Table::new(report);
+    let mut table = Table::new(report, [CRASHES, ROUNDS, RESTARTS]);
     for children in [1, 1_000, 10_000] {
         for (how, goals) in [(Crash::Kill, &[30.0, 100.0][..]), (Crash::Trap, &[])] {
             let what = format!("{how} to the new child's answer, {children} children");
@@ -76,54 +77,6 @@ fn restarts(engine: &Engine, report: &mut Report) {
     }
     let what = format!("restart, of {RESTARTS}");
     table.row(&what, &["first 1,000", "last 1,000"], "µs", &[], true, |workers| intensity(engine, workers));
-}
-
-/// Rows with a column for each number of workers, and of schedulers of the BEAM if it is installed.
-struct Table<'a> {
-    report: &'a mut Report,
-    beam: [Vec<Vec<f64>>; 2],
-    beam_row: usize,
-}
-
-impl<'a> Table<'a> {
-    fn new(report: &'a mut Report) -> Self {
-        println!("{:<58} {:>17} {:>17} {:>17} {:>17}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
-        let beam = [1, 2].map(|schedulers| beam(schedulers).unwrap_or_default());
-        Self { report, beam, beam_row: 0 }
-    }
-
-    /// A row of so many `parts` in each column, with goals for those of the first. `has_beam` says whether it is the next
-    /// that the BEAM has, too.
-    fn row(
-        &mut self,
-        what: &str,
-        parts: &[&str],
-        unit: &'static str,
-        goals: &[f64],
-        has_beam: bool,
-        of: impl Fn(usize) -> Vec<f64>,
-    ) {
-        let mut columns = vec![("1 worker", Some(of(1))), ("2 workers", Some(of(2)))];
-        let beam = |column: usize| self.beam[column].get(self.beam_row).cloned().filter(|_| has_beam);
-        columns.extend([("BEAM, 1 scheduler", beam(0)), ("BEAM, 2 schedulers", beam(1))]);
-        self.beam_row += usize::from(has_beam);
-        let (mut line, mut verdicts) = (format!("{what:<58}"), String::new());
-        for (number, (column, figures)) in columns.into_iter().enumerate() {
-            let figures = figures.unwrap_or_default();
-            let shown: Vec<String> = figures.iter().map(|figure| format!("{figure:.1}")).collect();
-            let cell =
-                if figures.is_empty() { "-".to_owned() } else { format!("{} {unit}", shown.join(" / ")) };
-            line.push_str(&format!(" {cell:>17}"));
-            for (index, (figure, part)) in figures.iter().zip(parts).enumerate() {
-                let goal = goals.get(index).filter(|_| number == 0).copied().map(Goal::AtMost);
-                self.report.add(format!("{what}, {part}, {column}").replace(", ,", ","), *figure, unit, goal);
-                if goal.is_some() {
-                    verdicts.push_str(&format!("  {part} {}", self.report.verdict()));
-                }
-            }
-        }
-        println!("{}{verdicts}", line.trim_end());
-    }
 }
 
 fn node(engine: &Engine, workers: usize, strategy: &str, children: usize) -> Node {
@@ -389,22 +342,4 @@ fn start_and_stop_natives(workers: usize, children: usize, report: &mut Report) 
         report,
     );
     drop(threads);
-}
-
-/// What the BEAM needs, the figures of a row; nothing where there is none.
-fn beam(schedulers: usize) -> Option<Vec<Vec<f64>>> {
-    let folder = tempfile::tempdir().ok()?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/beam/supervision_bench.erl");
-    let compiled = Command::new("erlc").arg("-o").arg(folder.path()).arg(source).status().ok()?;
-    if !compiled.success() {
-        return None;
-    }
-    let mut erl = Command::new("erl");
-    erl.args(["+S", &schedulers.to_string(), "+P", "1000000", "-noshell", "-pa"]).arg(folder.path());
-    erl.args(["-run", "supervision_bench", "main"]);
-    erl.args([CRASHES, ROUNDS, RESTARTS].map(|number| number.to_string()));
-    let output = erl.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let figures = |line: &str| line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    output.status.success().then(|| text.lines().map(figures).collect())
 }

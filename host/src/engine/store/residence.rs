@@ -129,11 +129,7 @@ impl Turns {
     /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: others
     /// have their turns first.
     fn turn<T>(&mut self, poll: impl FnOnce() -> Poll<T>, is_idle: impl FnOnce() -> bool) -> Option<Poll<T>> {
-        let mut turn = match self.residence.turn.try_lock() {
-            Ok(turn) => turn,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let mut turn = try_locked(&self.residence.turn)?;
         if let Stay::Out(packed) = mem::replace(&mut turn.stay, Stay::Busy) {
             // SAFETY: the turn is held, and the process is not polled yet.
             unsafe { self.residence.page_in(&packed, |_| true) };
@@ -236,6 +232,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn try_locked<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 impl Residence {
     #[cfg(test)]
     pub(super) fn while_paging(&self, then: impl FnOnce()) {
@@ -251,7 +255,7 @@ impl Residence {
     /// Pages the process out if it has had no turn for more than so many ticks.
     pub(super) fn sweep(&self, now: u32, idle_ticks: u32) -> Swept {
         // Whoever has it has a turn.
-        let Ok(mut turn) = self.turn.try_lock() else { return Swept::Stays };
+        let Some(mut turn) = try_locked(&self.turn) else { return Swept::Stays };
         match turn.stay {
             Stay::Busy => return Swept::Stays,
             Stay::Idle if now.wrapping_sub(turn.last) <= idle_ticks => return Swept::Stays,

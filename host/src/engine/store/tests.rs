@@ -214,6 +214,20 @@ fn whoever_is_being_paged_out_gets_his_turn_later() {
 }
 
 #[test]
+fn one_that_has_panicked_is_not_watched_for_ever() {
+    let store = store();
+    let next = Mutex::new(Some(Box::new(|_: &mut Instance| panic!("in its turn")) as Step));
+    let turns = store.turns(Arc::default());
+    let residence = turns.residence();
+    {
+        let mut run = Box::pin(InTurns::new(Some(turns), told(&store, &next), || true));
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(run.as_mut())));
+        assert!(polled.is_err());
+    }
+    assert_eq!(residence.sweep(10, 2), Swept::Leaves);
+}
+
+#[test]
 fn an_instance_that_has_ended_is_left_alone() {
     let store = store();
     let next = Mutex::new(Some(Box::new(|instance: &mut Instance| instance.write_stack(9, 9)) as Step));
