@@ -216,7 +216,8 @@ fn whoever_is_being_paged_out_gets_his_turn_later() {
 #[test]
 fn one_that_has_panicked_is_not_watched_for_ever() {
     let store = store();
-    let next = Mutex::new(Some(Box::new(|_: &mut Instance| panic!("in its turn")) as Step));
+    let panics: Step = Box::new(|instance| assert!(instance.memories.is_empty(), "in its turn"));
+    let next = Mutex::new(Some(panics));
     let turns = store.turns(Arc::default());
     let residence = turns.residence();
     {
