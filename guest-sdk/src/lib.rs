@@ -42,10 +42,10 @@ mod exit_reason;
 pub mod gen_server;
 mod logging;
 pub mod mailbox;
+pub mod names;
 mod panic;
 mod pid;
 pub mod process;
-pub mod registry;
 pub mod request;
 pub mod supervisor;
 #[doc(hidden)]

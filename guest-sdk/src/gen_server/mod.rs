@@ -183,7 +183,7 @@ impl<S> ServerRef<S> {
     pub fn pid(&self) -> Option<Pid> {
         match &self.to {
             Destination::Pid(pid) => Some(*pid),
-            Destination::Name(name) => crate::registry::whereis(name),
+            Destination::Name(name) => crate::names::whereis(name),
         }
     }
 }

@@ -29,7 +29,7 @@ impl SupervisorRef {
     pub fn pid(&self) -> Option<Pid> {
         match &self.to {
             Destination::Pid(pid) => Some(*pid),
-            Destination::Name(name) => crate::registry::whereis(name),
+            Destination::Name(name) => crate::names::whereis(name),
         }
     }
 

@@ -184,7 +184,7 @@ impl InfoItem {
         let text = |text: Option<String>| text.map_or(Term::Null, Term::Text);
         let pid = |pid: Option<Pid>| pid.map_or(Term::Null, Pid::to_term);
         match self {
-            Self::RegisteredName => return text(inner.registry.name_of(process.pid)),
+            Self::RegisteredName => return text(inner.names.name_of(process.pid)),
             Self::WaitCycle => {
                 let cycle = inner.find_cycle(process.pid).unwrap_or_default();
                 return pids(&mut cycle.into_iter().map(|(pid, _)| pid));

@@ -36,12 +36,13 @@ mod limits;
 mod link;
 mod mailbox;
 mod monitor;
+mod names;
 mod per_second;
 mod pid;
 mod process;
+mod process_table;
 mod random;
 mod received;
-mod registry;
 mod runtime;
 mod scheduler;
 mod signal;
@@ -49,7 +50,6 @@ mod simulator;
 mod small_map;
 pub mod supervisor;
 mod sync;
-mod table;
 pub mod testing;
 mod timer;
 mod worker;
@@ -63,6 +63,7 @@ pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, Wa
 pub use info::{InfoItem, InfoTooLarge, MAX_INFO_ENTRIES, ProcessInfo};
 pub use limits::{Limits, WhenFull, tightened};
 pub use monitor::MonitorOptions;
+pub use names::{MAX_NAME_BYTES, RegisterError, check_name};
 pub use per_second::PerSecond;
 pub use pid::{Destination, Pid, Reference, ReplyTo};
 pub use process::{
@@ -72,7 +73,6 @@ pub use process::{
 };
 pub use random::{RandomSource, SplitMix64};
 pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
-pub use registry::{MAX_NAME_BYTES, RegisterError, check_name};
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};

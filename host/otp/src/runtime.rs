@@ -13,15 +13,15 @@ use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
 use crate::info::{InfoItem, InfoTooLarge, ProcessInfo};
+use crate::names::{Names, RegisterError};
 use crate::pid::{Pid, Reference};
 use crate::process::{Drained, Effects, Patience, Process, PushError, refuse};
+use crate::process_table::ProcessTable;
 use crate::random::RandomSource;
-use crate::registry::{RegisterError, Registry};
 use crate::scheduler::{Scheduler, TurnCost};
 use crate::signal::Signal;
 use crate::supervisor::PartitionTable;
 use crate::sync::Mutex;
-use crate::table::ProcessTable;
 use crate::timer::{Due, Load, Timer, Timers};
 
 /// The host itself, where a pid is asked for and no process did it.
@@ -60,7 +60,7 @@ pub struct Runtime {
 
 pub(crate) struct Inner {
     pub(crate) table: ProcessTable,
-    pub(crate) registry: Registry,
+    pub(crate) names: Names,
     pub(crate) partitions: PartitionTable,
     pub(crate) timers: Timers,
     pub(crate) scheduler: Arc<Scheduler>,
@@ -76,7 +76,7 @@ impl Runtime {
     pub fn new(config: RuntimeConfig) -> Self {
         let inner = Inner {
             table: ProcessTable::new(config.max_processes),
-            registry: Registry::default(),
+            names: Names::default(),
             partitions: PartitionTable::default(),
             timers: Timers::default(),
             scheduler: Arc::new(Scheduler::new(config.workers)),
@@ -96,12 +96,12 @@ impl Runtime {
 
     /// The process that has `name`.
     pub fn whereis(&self, name: &str) -> Option<Pid> {
-        self.inner.registry.whereis(name)
+        self.inner.names.whereis(name)
     }
 
     /// Registered names and their processes, by name.
     pub fn registered(&self) -> Vec<(String, Pid)> {
-        self.inner.registry.names()
+        self.inner.names.names()
     }
 
     /// Sends an exit signal in the host's name.
@@ -165,7 +165,7 @@ impl Runtime {
             let body = process.body.lock().take();
             drop_body(body);
             self.inner.table.remove(process.pid);
-            self.inner.registry.release(process.pid);
+            self.inner.names.release(process.pid);
         }
         self.inner.scheduler.clear();
     }
@@ -262,7 +262,7 @@ impl Inner {
     pub(crate) fn resolve(&self, destination: &crate::pid::Destination) -> Option<Pid> {
         match destination {
             crate::pid::Destination::Pid(pid) => Some(*pid),
-            crate::pid::Destination::Name(name) => self.registry.whereis(name),
+            crate::pid::Destination::Name(name) => self.names.whereis(name),
         }
     }
 
@@ -270,12 +270,12 @@ impl Inner {
     /// successor, even if it has not been polled since.
     pub(crate) fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
         let is_alive = || self.table.get(pid).is_some_and(|process| !process.inbox.lock().is_closed());
-        let taken = self.registry.register(name, pid, is_alive);
+        let taken = self.names.register(name, pid, is_alive);
         if let Err(RegisterError::NameTaken(owner)) = &taken
             && self.table.get(*owner).is_none_or(|owner| self.is_exiting(&owner))
         {
-            self.registry.release(*owner);
-            return self.registry.register(name, pid, is_alive);
+            self.names.release(*owner);
+            return self.names.register(name, pid, is_alive);
         }
         taken
     }
@@ -323,7 +323,7 @@ impl Inner {
     fn info(&self, process: &Process) -> ProcessInfo {
         let cycle = self.find_cycle(process.pid).unwrap_or_default();
         let cycle = cycle.into_iter().map(|(pid, _)| pid).collect();
-        ProcessInfo::of(process, self.registry.name_of(process.pid), cycle)
+        ProcessInfo::of(process, self.names.name_of(process.pid), cycle)
     }
 
     /// Has processes polled: those that waited for room in a mailbox.

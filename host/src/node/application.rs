@@ -145,7 +145,7 @@ fn ungranted(imports: &[String], grants: &Grants) -> Vec<&'static str> {
         ("wasi:sockets/tcp", tcp),
         ("wasi:sockets/udp", udp),
         ("wasi:sockets/ip-name-lookup", tcp || udp || !grants.dns.is_empty()),
-        ("regrow:otp/registry", !grants.register.is_empty() || !grants.lookup.is_empty()),
+        ("regrow:otp/names", !grants.register.is_empty() || !grants.lookup.is_empty()),
         ("regrow:otp/supervisor", !grants.start_children.is_empty() || !grants.supervise.is_empty()),
     ];
     let imported = |name: &str| imports.iter().any(|import| import == name);

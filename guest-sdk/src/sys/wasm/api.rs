@@ -8,7 +8,7 @@ use crate::mailbox::{AliasMode, CallError, Received};
 use crate::process::{
     Flag, Grants, InitResult, MonitorAlias, MonitorOptions, SpawnOptions, Spawned, Started,
 };
-use crate::sys::wasm::bindings::regrow::otp::{log as host_log, mailbox, process, registry, timer};
+use crate::sys::wasm::bindings::regrow::otp::{log as host_log, mailbox, names, process, timer};
 use crate::sys::whole_milliseconds;
 use crate::timer::Due;
 use crate::{Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, Term, TimerRef};
@@ -66,7 +66,7 @@ pub(crate) fn processes() -> Result<Vec<Pid>, Error> {
 }
 
 pub(crate) fn registered() -> Result<Vec<String>, Error> {
-    Ok(registry::registered()?)
+    Ok(names::registered()?)
 }
 
 fn spawned(spawned: process::Spawned) -> Spawned {
@@ -288,15 +288,15 @@ pub(crate) fn monotonic_time() -> Duration {
 }
 
 pub(crate) fn register(name: &str, pid: Pid) -> Result<(), Error> {
-    Ok(registry::register(name, pid.into())?)
+    Ok(names::register(name, pid.into())?)
 }
 
 pub(crate) fn unregister(name: &str) -> Result<(), Error> {
-    Ok(registry::unregister(name)?)
+    Ok(names::unregister(name)?)
 }
 
 pub(crate) fn whereis(name: &str) -> Option<Pid> {
-    registry::whereis(name).map(Into::into)
+    names::whereis(name).map(Into::into)
 }
 
 pub(crate) fn log_max_level() -> log::LevelFilter {

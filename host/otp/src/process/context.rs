@@ -8,10 +8,10 @@ use bytes::Bytes;
 use crate::budget::{Charge, Resource};
 use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::limits::check;
+use crate::names::RegisterError;
 use crate::pid::{Pid, Reference};
 use crate::process::{Identity, Meter, Process};
 use crate::received::{InitAck, Received, SystemKind, SystemMessage};
-use crate::registry::RegisterError;
 use crate::runtime::Runtime;
 use crate::signal::Signal;
 
@@ -174,7 +174,7 @@ impl Context {
 
     /// Releases a name (`unregister/1`); who had it, if anybody.
     pub fn unregister(&self, name: &str) -> Option<Pid> {
-        self.runtime.inner.registry.unregister(name)
+        self.runtime.inner.names.unregister(name)
     }
 
     /// Tells the starter how the start went (`proc_lib:init_ack/1`); true the first time, if somebody waits.

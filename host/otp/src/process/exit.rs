@@ -61,7 +61,7 @@ impl Inner {
             let (not_applied, waiters) = inbox.close();
             (not_applied, waiters, inbox.traffic, inbox.counters)
         };
-        let name = self.registry.release(process.pid);
+        let name = self.names.release(process.pid);
         if let Some(parent) = process.identity.parent.and_then(|parent| self.table.get(parent)) {
             parent.children.fetch_sub(1, Ordering::AcqRel);
         }

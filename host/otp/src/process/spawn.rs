@@ -11,11 +11,11 @@ use crate::event::Event;
 use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::limits::{Limits, check};
 use crate::monitor::Held;
+use crate::names::RegisterError;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, Identity, Process, ProcessKind, State};
-use crate::registry::RegisterError;
+use crate::process_table::Places;
 use crate::runtime::Runtime;
-use crate::table::Places;
 
 /// How a process is brought to life. The default is a native process with neither name, link nor monitor.
 #[derive(Clone, Debug, Default)]

@@ -183,7 +183,7 @@ impl Inner {
 
     fn waiter(&self, pid: Pid) -> Waiter {
         let identity = self.table.get(pid).map(|process| process.identity.clone()).unwrap_or_default();
-        Waiter { pid, name: self.registry.name_of(pid), identity }
+        Waiter { pid, name: self.names.name_of(pid), identity }
     }
 
     /// The cycle of waits that `pid` is in, beginning with it.

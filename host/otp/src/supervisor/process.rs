@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use crate::event;
 use crate::exit_reason::ExitReason;
+use crate::names::RegisterError;
 use crate::pid::{Destination, Pid, Reference, ReplyTo};
 use crate::process::{Context, SpawnError};
 use crate::received::{Message, MessageKind, Received, SystemKind, SystemMessage};
-use crate::registry::RegisterError;
 use crate::runtime::HOST;
 use crate::supervisor::definition::SupervisorSpec;
 use crate::supervisor::machine::{Action, Alarm, ChildKey, Event, Machine};

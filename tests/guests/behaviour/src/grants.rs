@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use regrow_sdk::mailbox::{self, CallError, Received};
 use regrow_sdk::process::{self, Grants, SpawnOptions};
-use regrow_sdk::{Error, ExitReason, Pid, Term, registry, timer};
+use regrow_sdk::{Error, ExitReason, Pid, Term, names, timer};
 use serde::{Deserialize, Serialize};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -19,9 +19,9 @@ fn is_denied<T>(outcome: Result<T, Error>) -> bool {
 /// Without a single grant there is this process and its memory.
 pub fn nothing(_: ()) {
     let own = process::self_pid();
-    assert_eq!(registry::whereis("reserved"), None);
-    assert!(is_denied(registry::register("own", own)));
-    assert!(is_denied(registry::registered()));
+    assert_eq!(names::whereis("reserved"), None);
+    assert!(is_denied(names::register("own", own)));
+    assert!(is_denied(names::registered()));
     assert!(is_denied(process::processes()));
     assert!(is_denied(mailbox::send("reserved", &1)));
     assert!(matches!(
@@ -87,11 +87,11 @@ pub fn reach((whom, address, depth): (Pid, String, u32)) -> Result<(), ExitReaso
         time_of_day: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|now| now > YEAR),
         random: false,
         connects: TcpStream::connect(&address).is_ok(),
-        registers: registry::register("reach", process::self_pid()).is_ok(),
-        finds: registry::whereis("reserved").is_some(),
+        registers: names::register("reach", process::self_pid()).is_ok(),
+        finds: names::whereis("reserved").is_some(),
         lists: process::processes().is_ok_and(|all| !all.is_empty()),
     };
-    let _ = registry::unregister("reach");
+    let _ = names::unregister("reach");
     mailbox::send(whom, &reach)?;
     if depth > 0 {
         let child = process::spawn("helper-reach", &(whom, &address, depth - 1), &SpawnOptions::monitor())?;
@@ -236,7 +236,7 @@ pub fn lookups(_: ()) {
 /// Who may register a name but not look it up does not learn whose it is.
 pub fn taken_name(may_look_up: bool) -> Result<(), ExitReason> {
     let owner = process::spawn("helper-sleep", &(), &SpawnOptions::default().named("taken"))?.pid;
-    let refused = registry::register("taken", process::self_pid());
+    let refused = names::register("taken", process::self_pid());
     if may_look_up {
         assert_eq!(refused, Err(Error::NameTaken(owner)));
     } else {

@@ -105,7 +105,7 @@ pub fn slow_echo(_: ()) -> Result<(), ExitReason> {
 pub fn bad_string(_: ()) {
     // Safe Rust can't do this: a guest in another language can.
     let bad = unsafe { std::str::from_utf8_unchecked(std::hint::black_box(&[0xff, 0xfe])) };
-    regrow_sdk::registry::whereis(bad);
+    regrow_sdk::names::whereis(bad);
 }
 
 pub fn reply_twice(_: ()) -> Result<(), ExitReason> {

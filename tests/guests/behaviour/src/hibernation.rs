@@ -6,7 +6,7 @@ use std::time::Duration;
 use regrow_sdk::gen_server::{self, CallResult, Hibernate, Init, Next, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::{Error, ExitReason, GenServer, Pid, ReplyTo, Term, registry, timer};
+use regrow_sdk::{Error, ExitReason, GenServer, Pid, ReplyTo, Term, names, timer};
 use serde::{Deserialize, Serialize};
 
 /// Counts what this instance has done: a new one begins with none.
@@ -65,7 +65,7 @@ pub fn everything_stays(_: ()) -> Result<(), ExitReason> {
     // Its own timer wakes it.
     assert_eq!(told(), ("timer".to_owned(), 1, 1), "its memory is new");
     sleeps(sleeper);
-    assert_eq!(registry::whereis("sleeper"), Some(sleeper));
+    assert_eq!(names::whereis("sleeper"), Some(sleeper));
     let Term::Integer(memory) = item(sleeper, "memory") else { panic!("bytes") };
     assert!(memory < 10_000, "{memory}");
     // A message by its name, and several at once.
@@ -91,7 +91,7 @@ pub fn everything_stays(_: ()) -> Result<(), ExitReason> {
         matches!(mailbox::receive(None), Some(Received::Exit { from, .. }) if from == sleeper),
         "the link stayed"
     );
-    assert_eq!(registry::whereis("sleeper"), None);
+    assert_eq!(names::whereis("sleeper"), None);
     Ok(())
 }
 

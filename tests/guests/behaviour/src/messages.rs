@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use regrow_sdk::mailbox::{self, MessageKind, Received};
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::{Error, ExitReason, Pid, registry, timer};
+use regrow_sdk::{Error, ExitReason, Pid, names, timer};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -109,8 +109,8 @@ pub fn absurd_arguments(_: ()) {
     let own = process::self_pid();
     let huge_name = "n".repeat(1 << 20);
     assert_eq!(mailbox::send(huge_name.as_str(), &1), Err(Error::NoProc));
-    assert!(matches!(registry::register(&huge_name, own), Err(Error::BadArgument(_))));
-    assert_eq!(registry::whereis(&huge_name), None);
+    assert!(matches!(names::register(&huge_name, own), Err(Error::BadArgument(_))));
+    assert_eq!(names::whereis(&huge_name), None);
     timer::start(Duration::from_millis(u64::MAX), own, &()).unwrap();
     let nobody: Pid = {
         let parts = [("node", 9u64), ("slot", u64::from(u32::MAX)), ("incarnation", 0), ("nonce", 0)];
@@ -128,9 +128,9 @@ pub fn absurd_arguments(_: ()) {
 fn absurd_timeouts_and_names() {
     let own = process::self_pid();
     for name in ["", "undefined", "tab\there", "null\0", &"x".repeat(256), &"ü".repeat(1 << 19)] {
-        assert!(matches!(registry::register(name, own), Err(Error::BadArgument(_))), "{:.20}", name);
-        assert!(matches!(registry::unregister(name), Err(Error::BadArgument(_))));
-        assert_eq!(registry::whereis(name), None);
+        assert!(matches!(names::register(name, own), Err(Error::BadArgument(_))), "{:.20}", name);
+        assert!(matches!(names::unregister(name), Err(Error::BadArgument(_))));
+        assert_eq!(names::whereis(name), None);
         assert_eq!(mailbox::send(name, &0), Err(Error::NoProc));
         let down = mailbox::wait_for(process::monitor(name).unwrap(), None);
         assert!(matches!(down, Some(Received::Down { reason: ExitReason::NoProc, .. })));
@@ -251,7 +251,7 @@ fn invented_capabilities() {
             Err(raw::CallError::Down(types::ExitReason::Noproc))
         ));
         assert!(matches!(raw_process::info(pid, &["links".into()]), Ok(None)));
-        assert!(regrow_sdk::sys::bindings::regrow::otp::registry::register("invented", pid).is_err());
+        assert!(regrow_sdk::sys::bindings::regrow::otp::names::register("invented", pid).is_err());
         let options = raw_process::MonitorOptions { alias: None, tag: None };
         let monitor = raw_process::monitor(&to, &options).unwrap();
         assert!(matches!(raw::wait_for(monitor, None), Some(types::Received::Down(_))));

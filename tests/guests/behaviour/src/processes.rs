@@ -2,7 +2,7 @@
 
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, SpawnOptions, Spawned};
-use regrow_sdk::{Destination, Error, ExitReason, Pid, registry};
+use regrow_sdk::{Destination, Error, ExitReason, Pid, names};
 
 use crate::helpers::Ending;
 
@@ -168,24 +168,21 @@ pub fn authority(_: ()) {
 
 pub fn names(_: ()) {
     let own = process::self_pid();
-    registry::register("me", own).unwrap();
-    assert_eq!(registry::whereis("me"), Some(own));
-    assert_eq!(registry::register("me", own), Err(Error::NameTaken(own)));
-    assert!(
-        matches!(registry::register("another", own), Err(Error::BadArgument(_))),
-        "P70: one name a process"
-    );
-    registry::unregister("me").unwrap();
-    assert!(matches!(registry::unregister("me"), Err(Error::BadArgument(_))));
-    assert_eq!(registry::whereis("me"), None);
+    names::register("me", own).unwrap();
+    assert_eq!(names::whereis("me"), Some(own));
+    assert_eq!(names::register("me", own), Err(Error::NameTaken(own)));
+    assert!(matches!(names::register("another", own), Err(Error::BadArgument(_))), "P70: one name a process");
+    names::unregister("me").unwrap();
+    assert!(matches!(names::unregister("me"), Err(Error::BadArgument(_))));
+    assert_eq!(names::whereis("me"), None);
     assert_eq!(mailbox::send("me", &1), Err(Error::NoProc));
 
     // A name of the manifest is its child's, even while nobody has it.
-    assert!(matches!(registry::register("reserved", own), Err(Error::Denied(_))));
+    assert!(matches!(names::register("reserved", own), Err(Error::Denied(_))));
     let named = SpawnOptions::default().named("reserved");
     assert!(matches!(process::spawn("helper-sleep", &(), &named), Err(Error::Denied(_))));
-    let neighbour = registry::whereis("reserved").expect("the neighbour is there");
-    assert!(matches!(registry::unregister("reserved"), Err(Error::Denied(_))));
+    let neighbour = names::whereis("reserved").expect("the neighbour is there");
+    assert!(matches!(names::unregister("reserved"), Err(Error::Denied(_))));
     assert!(matches!(process::exit_process(neighbour, ExitReason::Kill), Err(Error::Denied(_))));
     assert!(matches!(process::link(neighbour), Err(Error::Denied(_))));
     assert_eq!(mailbox::call(neighbour, &7u64, None), Ok(7u64), "anybody may ask it");
@@ -196,12 +193,12 @@ pub fn names(_: ()) {
         let helper = process::spawn("helper-end", &Ending::Panic, &options).unwrap();
         mailbox::send("short-lived", &"go").unwrap();
         reason_of(helper);
-        assert_eq!(registry::whereis("short-lived"), None);
+        assert_eq!(names::whereis("short-lived"), None);
     }
     let sleeper = sleeper();
-    registry::register("sleeper", sleeper).unwrap();
+    names::register("sleeper", sleeper).unwrap();
     process::exit_process(sleeper, ExitReason::Kill).unwrap();
-    assert!(matches!(registry::register("late", sleeper), Err(Error::NoProc) | Err(Error::BadArgument(_))));
+    assert!(matches!(names::register("late", sleeper), Err(Error::NoProc) | Err(Error::BadArgument(_))));
 }
 
 pub fn invented_pids(_: ()) {

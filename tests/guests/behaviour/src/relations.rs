@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use regrow_sdk::mailbox::{self, AliasMode, CallError, Received};
 use regrow_sdk::process::{self, Flag, MonitorAlias, MonitorOptions, SpawnOptions, WhenFull};
-use regrow_sdk::{Error, ExitReason, Pid, ReplyTo, Term, registry, timer};
+use regrow_sdk::{Error, ExitReason, Pid, ReplyTo, Term, names, timer};
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
@@ -98,7 +98,7 @@ pub fn flags(_: ()) {
 pub fn info(_: ()) {
     let own = process::self_pid();
     process::set_label(Some("curious")).unwrap();
-    registry::register("curious", own).unwrap();
+    names::register("curious", own).unwrap();
     let sleeper = process::spawn("helper-sleep", &(), &SpawnOptions::link()).unwrap().pid;
     process::monitor("reserved").unwrap();
     process::monitor(sleeper).unwrap();
@@ -132,7 +132,7 @@ pub fn info(_: ()) {
     assert_eq!(process::info(sleeper), Ok(None));
 
     // Whose signals it may not send, it may not look into.
-    let neighbour = registry::whereis("reserved").unwrap();
+    let neighbour = names::whereis("reserved").unwrap();
     assert!(matches!(process::info(neighbour), Err(Error::Denied(_))));
     let supervisor = process::parent().unwrap();
     assert!(matches!(process::info(supervisor), Err(Error::Denied(_))));

@@ -43,7 +43,7 @@ pub fn static_children(_: ()) {
     let started = tree.start_child(&worker("c")).unwrap().unwrap();
     assert_eq!(tree.start_child(&worker("c")), Err(SupervisorError::AlreadyStarted(started.pid)), "S51");
     let a = pid_of(&tree, "a");
-    assert_eq!(regrow_sdk::registry::whereis("a"), Some(a));
+    assert_eq!(regrow_sdk::names::whereis("a"), Some(a));
     kill(a, &tree);
     assert_ne!(pid_of(&tree, "a"), a, "S19");
     assert_eq!(pid_of(&tree, "c"), started.pid);
@@ -245,11 +245,11 @@ pub fn nonsense(_: ()) {
     for (said, expected) in cases {
         assert_eq!(said, expected);
     }
-    assert_eq!(regrow_sdk::registry::whereis("never"), None, "nothing was started");
+    assert_eq!(regrow_sdk::names::whereis("never"), None, "nothing was started");
     let failing = ChildSpec::worker("f", "helper-init").argument(&Word::Error);
     let rolled_back = Supervisor::new().child(worker("ok").named("ok")).child(failing).start_link();
     assert!(matches!(rolled_back, Err(SupervisorError::StartFailed(_))), "S13");
-    assert_eq!(regrow_sdk::registry::whereis("ok"), None, "it was stopped again");
+    assert_eq!(regrow_sdk::names::whereis("ok"), None, "it was stopped again");
 
     let tree = Supervisor::new().child(worker("a")).start_link().unwrap();
     let refused = tree.start_child(&worker("x/y")).unwrap_err().to_string();

@@ -95,7 +95,7 @@ pub fn parser_bombs(_: ()) {
     loop {
         black_box(process::spawn("endless-wait", &(), &options).is_err());
         let name = String::from_utf8_lossy(&nested[..200]).into_owned();
-        black_box(regrow_sdk::registry::register(&name, process::self_pid()).is_err());
+        black_box(regrow_sdk::names::register(&name, process::self_pid()).is_err());
         black_box(regrow_sdk::supervisor::partition(&name, &nested).is_err());
         black_box(regrow_sdk::supervisor::partition("victim", &flat).is_err());
     }

@@ -7,7 +7,7 @@ use regrow_sdk::sys::bindings::regrow::otp::types::{
     Destination, ExitReason as RawReason, Pid as RawPid, ReplyTo,
 };
 use regrow_sdk::sys::bindings::regrow::otp::{mailbox as raw, process as raw_process, timer as raw_timer};
-use regrow_sdk::{Error, ExitReason, mailbox, registry, timer};
+use regrow_sdk::{Error, ExitReason, mailbox, names, timer};
 
 /// Numbers that look like references.
 fn invented() -> impl Iterator<Item = u64> {
@@ -20,7 +20,7 @@ fn invented() -> impl Iterator<Item = u64> {
 
 /// Invents references of monitors, timers, calls and aliases by the hundred thousand: none of them is anybody's.
 pub fn invented_references(_: ()) {
-    let victim: RawPid = registry::whereis("victim").expect("it is registered").into();
+    let victim: RawPid = names::whereis("victim").expect("it is registered").into();
     for reference in invented().take(30_000).chain([0, 1, u64::MAX]) {
         assert!(!raw_process::demonitor(reference, true));
         assert_eq!((raw_timer::cancel(reference), raw_timer::read(reference)), (None, None));

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::{ExitReason, Pid, mailbox, registry, timer};
+use regrow_sdk::{ExitReason, Pid, mailbox, names, timer};
 
 /// Children without end, each of which ends at once with a reason, linked and monitored.
 pub fn exit_storm(_: ()) {
@@ -59,7 +59,7 @@ pub fn link_web_member(_: ()) {
 
 /// Monitors whoever answers, a hundred thousand times over, and lets go of them all.
 pub fn monitor_storm(_: ()) {
-    let target = registry::whereis("victim").expect("it is registered");
+    let target = names::whereis("victim").expect("it is registered");
     loop {
         let monitors: Vec<_> = (0..50_000).map_while(|_| process::monitor(target).ok()).collect();
         for monitor in monitors {

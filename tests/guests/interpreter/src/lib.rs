@@ -10,7 +10,7 @@ use regrow_scenario::{Item, MonitorMode, Op, Pattern, Target};
 use regrow_sdk::mailbox::{self, AliasMode, CallError, MessageKind, Received};
 use regrow_sdk::process::{self, MonitorAlias, MonitorOptions, SpawnOptions};
 use regrow_sdk::{
-    Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, TimerRef, registry, timer,
+    Destination, Error, ExitReason, MonitorRef, Pid, Reference, ReplyTo, TimerRef, names, timer,
 };
 
 use crate::seen::{reason_from, reason_text, seen};
@@ -201,10 +201,10 @@ impl Player {
             Op::Wait { pattern } => self.receive(pattern, None),
             Op::WaitAfter { ms, pattern } => self.receive(pattern, Some(Duration::from_millis(*ms))),
             Op::Register { name, process } => {
-                badarg(registry::register(&self.name(name), pid(process, command)?), "true")
+                badarg(names::register(&self.name(name), pid(process, command)?), "true")
             }
-            Op::Unregister { name } => badarg(registry::unregister(&self.name(name)), "true"),
-            Op::Whereis { name } => Report::Process(registry::whereis(&self.name(name))),
+            Op::Unregister { name } => badarg(names::unregister(&self.name(name)), "true"),
+            Op::Whereis { name } => Report::Process(names::whereis(&self.name(name))),
             Op::StartTimer { timer, ms, target, text } => {
                 let target = self.target(target, command)?;
                 let started = timer::start(Duration::from_millis(*ms), target, text)?;

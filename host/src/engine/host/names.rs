@@ -1,6 +1,6 @@
-//! `regrow:otp/registry`
+//! `regrow:otp/names`
 
-use crate::engine::bindings::regrow::otp::registry::Host;
+use crate::engine::bindings::regrow::otp::names::Host;
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::authority::{check_entries, good};
 use crate::engine::state::GuestState;

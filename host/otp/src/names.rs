@@ -39,15 +39,15 @@ impl fmt::Display for RegisterError {
 impl std::error::Error for RegisterError {}
 
 #[derive(Default)]
-struct Names {
+struct NamesAndPids {
     by_name: HashMap<Arc<str>, Pid>,
     by_pid: HashMap<Pid, Arc<str>>,
 }
 
 #[derive(Default)]
-pub(crate) struct Registry(RwLock<Names>);
+pub(crate) struct Names(RwLock<NamesAndPids>);
 
-impl Registry {
+impl Names {
     /// Registers `pid` as `name`. `is_alive` is asked under the lock that the end of a process takes to
     /// release its name: a dead process can't be left with one.
     pub(crate) fn register(
