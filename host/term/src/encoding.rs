@@ -21,6 +21,12 @@ impl core::error::Error for EncodeError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError(alloc::string::String);
 
+impl DecodeError {
+    pub(crate) fn new(why: alloc::string::String) -> Self {
+        Self(why)
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the bytes don't hold the expected CBOR value: {}", self.0)

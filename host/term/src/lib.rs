@@ -16,12 +16,18 @@
 
 extern crate alloc;
 
+mod encoded;
 mod encoding;
+mod match_spec;
+mod matching;
 mod order;
 mod print;
 mod serde;
 mod term;
 
+pub use encoded::{Encoded, Items, MAX_DEPTH, Numbers, View, canonical};
 pub use encoding::{DecodeError, EncodeError, decode, encode};
+pub use match_spec::{Clause, Expression, MAX_VARIABLES, MatchSpec, MatchSpecError, Operator, Pattern};
+pub use matching::Matcher;
 pub use print::Preview;
 pub use term::Term;

@@ -12,8 +12,8 @@ impl Ord for Term {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
             (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
-            (Self::Integer(a), Self::Float(b)) => compare_mixed(*a, *b),
-            (Self::Float(a), Self::Integer(b)) => compare_mixed(*b, *a).reverse(),
+            (Self::Integer(a), Self::Float(b)) => compare_mixed(*a, *b, true),
+            (Self::Float(a), Self::Integer(b)) => compare_mixed(*b, *a, true).reverse(),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) => a.cmp(b),
@@ -49,15 +49,21 @@ fn rank(term: &Term) -> u8 {
     }
 }
 
-/// Compares without rounding the integer: its range (±2⁶⁴) is far inside that of `i128`, so a float
+/// Compares, where they are equal the integer first if that is to be `exact`; without rounding the integer: its range (±2⁶⁴) is far inside that of `i128`, so a float
 /// outside `i128` lies beyond every integer, and one inside has an exact whole part.
-fn compare_mixed(integer: i128, float: f64) -> Ordering {
+pub(crate) fn compare_mixed(integer: i128, float: f64, exact: bool) -> Ordering {
     if float.is_nan() {
         return if float.is_sign_negative() { Ordering::Greater } else { Ordering::Less };
     }
     let whole = float as i128;
     integer.cmp(&whole).then_with(|| {
         let fraction = float - whole as f64;
-        if fraction < 0.0 { Ordering::Greater } else { Ordering::Less }
+        if fraction == 0.0 && !exact {
+            Ordering::Equal
+        } else if fraction < 0.0 {
+            Ordering::Greater
+        } else {
+            Ordering::Less
+        }
     })
 }

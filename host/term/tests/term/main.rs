@@ -1,9 +1,12 @@
 //! What a term keeps through its encoding, and what hostile bytes get.
 
+mod encoded;
+mod match_spec;
+
 use proptest::prelude::*;
 use regrow_term::{Term, decode, encode};
 
-fn terms() -> impl Strategy<Value = Term> {
+pub fn terms() -> impl Strategy<Value = Term> {
     let leaf = prop_oneof![
         Just(Term::Null),
         any::<bool>().prop_map(Term::from),
