@@ -128,6 +128,8 @@ pub enum LimitKind {
     Children,
     /// Open files, sockets and other handles of a process.
     Handles,
+    /// Bytes that a process keeps in the host.
+    KeptBytes,
     /// Live processes of a budget.
     BudgetProcesses,
     /// Bytes of memory of a budget.
@@ -160,6 +162,7 @@ impl LimitKind {
             Self::Reductions => "reductions",
             Self::Children => "children",
             Self::Handles => "handles",
+            Self::KeptBytes => "kept_bytes",
             Self::BudgetProcesses => "budget.processes",
             Self::BudgetMemory => "budget.memory_bytes",
             Self::BudgetReductions => "budget.reductions",

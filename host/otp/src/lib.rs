@@ -31,6 +31,7 @@ mod budget;
 mod clock;
 mod event;
 mod exit_reason;
+mod holdings;
 mod info;
 mod limits;
 mod link;
@@ -50,6 +51,7 @@ mod simulator;
 mod small_map;
 pub mod supervisor;
 mod sync;
+mod table;
 pub mod testing;
 mod timer;
 mod worker;
@@ -77,4 +79,8 @@ pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};
 pub use simulator::Simulator;
+pub use table::{
+    Access, CounterUpdate, Cursor, ElementUpdate, Heir, MAX_KEY_BYTES, Row, Scan, ScanAction, Scanned,
+    TableError, TableHandle, TableId, TableInfo, TableKind, TableOptions,
+};
 pub use worker::Workers;

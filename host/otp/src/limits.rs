@@ -29,6 +29,8 @@ pub struct Limits {
     pub handles: u64,
     /// Lines that the process may log in a second. More are dropped and counted.
     pub log_lines_per_second: u64,
+    /// Bytes that the process keeps in the host for itself and others: its tables, what it has registered and subscribed to.
+    pub kept_bytes: u64,
 }
 
 /// A limit, and no more than `own` if that is tighter than what it was tightened from.
@@ -53,6 +55,7 @@ impl Limits {
             reductions: of(|limits| limits.reductions),
             handles: of(|limits| limits.handles),
             log_lines_per_second: of(|limits| limits.log_lines_per_second),
+            kept_bytes: of(|limits| limits.kept_bytes),
         }
     }
 }
@@ -110,6 +113,7 @@ impl Default for Limits {
             reductions: u64::MAX,
             handles: 256,
             log_lines_per_second: 1_000,
+            kept_bytes: 64 << 20,
         }
     }
 }
@@ -128,6 +132,7 @@ pub(crate) struct LiveLimits {
     reductions: AtomicU64,
     handles: AtomicU64,
     log_lines_per_second: AtomicU64,
+    kept_bytes: AtomicU64,
 }
 
 impl LiveLimits {
@@ -144,6 +149,7 @@ impl LiveLimits {
             reductions: limits.reductions.into(),
             handles: limits.handles.into(),
             log_lines_per_second: limits.log_lines_per_second.into(),
+            kept_bytes: limits.kept_bytes.into(),
         }
     }
 
@@ -161,6 +167,7 @@ impl LiveLimits {
             reductions: load(&self.reductions),
             handles: load(&self.handles),
             log_lines_per_second: load(&self.log_lines_per_second),
+            kept_bytes: load(&self.kept_bytes),
         }
     }
 
@@ -176,6 +183,10 @@ impl LiveLimits {
         self.log_lines_per_second.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes.load(Ordering::Relaxed)
+    }
+
     /// Changes them, but for `message_bytes`.
     pub(crate) fn set(&self, limits: &Limits) {
         self.mailbox_messages.store(limits.mailbox_messages, Ordering::Relaxed);
@@ -188,6 +199,7 @@ impl LiveLimits {
         self.reductions.store(limits.reductions, Ordering::Relaxed);
         self.handles.store(limits.handles, Ordering::Relaxed);
         self.log_lines_per_second.store(limits.log_lines_per_second, Ordering::Relaxed);
+        self.kept_bytes.store(limits.kept_bytes, Ordering::Relaxed);
     }
 }
 

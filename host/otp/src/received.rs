@@ -96,6 +96,9 @@ pub enum SystemKind {
     CancelTimer(Option<Duration>),
     /// What a timer has left, as asked for without waiting (`{read_timer, Ref, Result}`, rule P63).
     ReadTimer(Option<Duration>),
+    /// A table has come from another process (`{'ETS-TRANSFER', Table, From, Data}`, rules E18, E19). The payload: the table
+    /// and the data.
+    TableTransfer,
     /// A supervisor is asked something.
     SupervisorRequest(SupervisorRequest),
     /// A supervisor answers.
@@ -103,12 +106,18 @@ pub enum SystemKind {
 }
 
 impl SystemKind {
+    /// Whether it is there because of what another process did, and not because its receiver asked for it.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self, Self::TableTransfer)
+    }
+
     /// Its name, as guests see it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::InitAck(_) => "init-ack",
             Self::CancelTimer(_) => "cancel-timer",
             Self::ReadTimer(_) => "read-timer",
+            Self::TableTransfer => "table-transfer",
             Self::SupervisorRequest(_) => "supervisor-request",
             Self::SupervisorResponse(_) => "supervisor-response",
         }

@@ -22,6 +22,7 @@ use crate::scheduler::{Scheduler, TurnCost};
 use crate::signal::Signal;
 use crate::supervisor::PartitionTable;
 use crate::sync::Mutex;
+use crate::table::Tables;
 use crate::timer::{Due, Load, Timer, Timers};
 
 /// The host itself, where a pid is asked for and no process did it.
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) table: ProcessTable,
     pub(crate) names: Names,
     pub(crate) partitions: PartitionTable,
+    pub(crate) tables: Tables,
     pub(crate) timers: Timers,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -78,6 +80,7 @@ impl Runtime {
             table: ProcessTable::new(config.max_processes),
             names: Names::default(),
             partitions: PartitionTable::default(),
+            tables: Tables::default(),
             timers: Timers::default(),
             scheduler: Arc::new(Scheduler::new(config.workers)),
             clock: config.clock,
@@ -166,6 +169,7 @@ impl Runtime {
             drop_body(body);
             self.inner.table.remove(process.pid);
             self.inner.names.release(process.pid);
+            drop(self.inner.release_holdings(&process));
         }
         self.inner.scheduler.clear();
     }
@@ -207,7 +211,8 @@ impl Runtime {
         }
         let ends = exiting.is_some();
         if let Some(reason) = exiting {
-            self.inner.finish(process, reason);
+            let garbage = self.inner.finish(process, reason);
+            self.reap(garbage);
         }
         let now = self.now();
         let cost = TurnCost::of(now.saturating_since(started));

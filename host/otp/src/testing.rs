@@ -59,6 +59,12 @@ pub fn wrong_accounts(runtime: &Runtime) -> Option<String> {
     })
 }
 
+/// What a process is charged with for what it keeps in the host, in bytes.
+pub fn kept_bytes(runtime: &Runtime, pid: Pid) -> u64 {
+    let process = runtime.inner.table.get(pid);
+    process.and_then(|process| Some(process.holdings.get()?.keeper.used())).unwrap_or(0)
+}
+
 /// What is wrong with the budgets of a runtime's processes: what they are charged for is what those processes have.
 pub fn wrong_budgets(runtime: &Runtime) -> Option<String> {
     let mut expected: HashMap<AccountId, [u64; 3]> = HashMap::new();

@@ -9,6 +9,7 @@ use crate::exit_reason::ExitReason;
 use crate::process::{Effects, Process, refuse};
 use crate::runtime::{HOST, Inner, drop_body};
 use crate::signal::Signal;
+use crate::table::Garbage;
 
 impl Inner {
     /// A process was never to run: what had reached it all the same is answered as the dead do.
@@ -48,9 +49,10 @@ impl Inner {
         effects.extend(left.map(|other| (other.pid, Signal::Exit { from: HOST, reason: ExitReason::Kill })));
     }
 
-    /// Ends a process whose fate is decided: its body goes first, then its name and slot, and only then does
-    /// anybody hear of it (rule P8).
-    pub(crate) fn finish(&self, process: &Arc<Process>, reason: ExitReason) {
+    /// Ends a process whose fate is decided: its body goes first, then its name, its slot and what it kept, and only then does
+    /// anybody hear of it (rules P8, E17). What there is to be dropped of that.
+    #[must_use]
+    pub(crate) fn finish(&self, process: &Arc<Process>, reason: ExitReason) -> Garbage {
         process.schedule.end();
         let body = process.body.lock().take();
         drop_body(body);
@@ -66,6 +68,7 @@ impl Inner {
             parent.children.fetch_sub(1, Ordering::AcqRel);
         }
         self.table.remove(process.pid);
+        let garbage = self.release_holdings(process);
         self.timers.orphan(process.pid, &process.identity.component);
         for timer in self.timers.cancel_all_to(process.pid) {
             self.timer_gone(timer.creator, timer.load.payload().len());
@@ -122,5 +125,6 @@ impl Inner {
                 self.send_all(farewell);
             }
         }
+        garbage
     }
 }

@@ -45,6 +45,7 @@ impl Runtime {
         let Some(process) = self.inner.table.get(pid) else { return };
         let old = Bounds::of(&process.limits.get());
         process.limits.set(limits);
+        process.change_kept_bytes(limits.kept_bytes);
         process.state.lock().change_limits(&process.identity, limits);
         let waiters = {
             let mut inbox = process.inbox.lock();

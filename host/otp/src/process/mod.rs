@@ -19,8 +19,8 @@ mod wait;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Wake;
 
 pub use context::Context;
@@ -38,6 +38,7 @@ pub use wait::Waiting;
 
 use crate::budget::Account;
 use crate::exit_reason::ExitReason;
+use crate::holdings::Holdings;
 use crate::limits::{Limits, LiveLimits};
 use crate::per_second::PerSecond;
 use crate::pid::{Pid, Reference};
@@ -108,6 +109,8 @@ pub(crate) struct Process {
     pub(crate) denied_in_second: PerSecond,
     pub(crate) timers_running: AtomicU64,
     pub(crate) timer_bytes: AtomicU64,
+    /// What it keeps in the host, if anything.
+    pub(crate) holdings: OnceLock<Box<Holdings>>,
     /// Held from a change of the state until the signals that follow from it are sent, so that two threads can't
     /// send them in another order (rule P48). Taken before every other lock.
     pub(crate) outgoing: Mutex<()>,
@@ -155,6 +158,7 @@ impl Process {
             denied_in_second: PerSecond::default(),
             timers_running: AtomicU64::default(),
             timer_bytes: AtomicU64::default(),
+            holdings: OnceLock::new(),
             outgoing: Mutex::default(),
             arrived: AtomicU64::default(),
             settled: AtomicU64::default(),

@@ -142,6 +142,9 @@ impl State {
                     self.dropped.bytes += message.payload.len() as u64;
                 }
             }
+            Signal::System(system) if system.kind.is_foreign() => {
+                self.deliver_if_room(Received::System(system));
+            }
             Signal::System(system) => self.deliver(Received::System(system)),
             Signal::Timer { reference, payload, own } => {
                 let timer = Received::Timer { reference, payload };

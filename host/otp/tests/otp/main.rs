@@ -17,5 +17,6 @@ mod signals;
 mod start;
 mod supervisor;
 mod support;
+mod tables;
 mod timers;
 mod waits;

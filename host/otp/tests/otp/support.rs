@@ -98,7 +98,7 @@ pub(crate) fn show(received: Option<Received>) -> String {
         }
         Some(Received::Timer { payload, .. }) => format!("timer {}", String::from_utf8_lossy(&payload)),
         Some(Received::Reply { payload, .. }) => format!("reply {}", String::from_utf8_lossy(&payload)),
-        Some(Received::System(_)) => "system".to_owned(),
+        Some(Received::System(system)) => system.kind.name().to_owned(),
     }
 }
 

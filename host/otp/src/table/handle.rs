@@ -1,0 +1,422 @@
+//! What a process does with the rows of a table.
+
+use std::borrow::Cow;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
+
+use regrow_term::{Encoded, canonical};
+
+use crate::pid::Pid;
+use crate::process::Context;
+use crate::table::shard::{Entry, Position, Shard};
+use crate::table::{Access, Header, MAX_KEY_BYTES, Row, Table, TableError, TableId, TableKind};
+
+/// A table, as a process sees it. Every method looks anew whether the process may do it, and does it wholly or not at all.
+pub struct TableHandle<'a> {
+    pub(super) context: &'a Context,
+    pub(super) table: Arc<Table>,
+}
+
+/// What is known about a table (`ets:info/1`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Which.
+    pub id: TableId,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Which rows it holds.
+    pub kind: TableKind,
+    /// Who may use it.
+    pub access: Access,
+    /// Whose it is.
+    pub owner: Pid,
+    /// Who inherits it.
+    pub heir: Option<Pid>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// What its owner is charged for it, in bytes.
+    pub memory_bytes: u64,
+    /// Whether somebody goes through it while rows are deleted.
+    pub fixed: bool,
+}
+
+pub(super) fn good_key(key: &[u8]) -> Result<Cow<'_, [u8]>, TableError> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(TableError::KeyTooLong(key.len()));
+    }
+    good_term(key)
+}
+
+pub(super) fn good_term(term: &[u8]) -> Result<Cow<'_, [u8]>, TableError> {
+    canonical(term).map_err(|error| TableError::BadTerm(error.to_string()))
+}
+
+impl TableHandle<'_> {
+    /// Which table it is.
+    pub fn id(&self) -> TableId {
+        self.table.id
+    }
+
+    pub(super) fn may_read(&self) -> Result<(), TableError> {
+        match self.table.access() {
+            None => Err(TableError::NoTable),
+            Some(Access::Private) if self.table.header().owner != self.context.pid() => {
+                Err(TableError::NotOwner(Access::Private))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// While this is held, the table is not deleted, nor has it another owner.
+    pub(super) fn may_write(&self) -> Result<RwLockReadGuard<'_, Header>, TableError> {
+        let header = self.table.header();
+        match self.table.access() {
+            None => Err(TableError::NoTable),
+            Some(Access::Public) => Ok(header),
+            Some(access) if header.owner != self.context.pid() => Err(TableError::NotOwner(access)),
+            Some(_) => Ok(header),
+        }
+    }
+
+    /// Reads the rows under a key.
+    pub(super) fn read<T>(&self, key: &[u8], read: impl FnOnce(&[Row]) -> T) -> Result<T, TableError> {
+        let key = good_key(key)?;
+        self.may_read()?;
+        let hash = self.table.hash(&key);
+        let shard = self.table.read(self.table.shard_of(hash));
+        let rows = shard.rows(hash, &key);
+        if rows.is_empty() {
+            // It may have been deleted meanwhile.
+            self.may_read()?;
+        }
+        Ok(read(rows))
+    }
+
+    /// The rows under a key, of bags in the order in which they came (`lookup/2`, rule E6).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn lookup(&self, key: &[u8]) -> Result<Vec<Row>, TableError> {
+        self.read(key, <[Row]>::to_vec)
+    }
+
+    /// The row under a key, of tables that have one at most.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn get(&self, key: &[u8]) -> Result<Option<Row>, TableError> {
+        if self.table.is_bag() {
+            return Err(TableError::WrongKind);
+        }
+        self.read(key, |rows| rows.first().cloned())
+    }
+
+    /// Whether there is a row under a key (`member/2`).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn member(&self, key: &[u8]) -> Result<bool, TableError> {
+        self.read(key, |rows| !rows.is_empty())
+    }
+
+    /// Puts in rows, all at once: nobody sees some of them (`insert/2`, rule E5). They take the place of those that have their
+    /// keys; in bags they come beside them.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn insert(&self, rows: &[(&[u8], &[u8])]) -> Result<(), TableError> {
+        self.put(rows, false).map(|_| ())
+    }
+
+    /// Puts in rows, unless the table has one of their keys (`insert_new/2`, rule E7); whether it did.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn insert_new(&self, rows: &[(&[u8], &[u8])]) -> Result<bool, TableError> {
+        self.put(rows, true)
+    }
+
+    fn put(&self, rows: &[(&[u8], &[u8])], only_new: bool) -> Result<bool, TableError> {
+        let table = &*self.table;
+        if let [(key, value)] = rows {
+            let row = Row::new(&good_key(key)?, &good_term(value)?);
+            let header = self.may_write()?;
+            let hash = table.hash(row.key());
+            let mut shard = table.write(table.shard_of(hash));
+            if only_new && !shard.rows(hash, row.key()).is_empty() {
+                return Ok(false);
+            }
+            table.put(&header, &mut shard, hash, row)?;
+            return Ok(true);
+        }
+        let checked = |(key, value): &(&[u8], &[u8])| {
+            let row = Row::new(&good_key(key)?, &good_term(value)?);
+            Ok((table.hash(row.key()), row))
+        };
+        let rows: Vec<(u64, Row)> = rows.iter().map(checked).collect::<Result<_, TableError>>()?;
+        let header = self.may_write()?;
+        let mut locked = table.lock(rows.iter().map(|(hash, _)| *hash));
+        if only_new && rows.iter().any(|(hash, row)| !locked.of(*hash).rows(*hash, row.key()).is_empty()) {
+            return Ok(false);
+        }
+        // As if nothing made room for them: after that, none can be refused.
+        let weight = rows.iter().map(|(_, row)| row.weight()).sum();
+        header.grow(weight)?;
+        for (hash, row) in rows {
+            header.shrink(table.put_charged(locked.of(hash), hash, row));
+        }
+        Ok(true)
+    }
+
+    /// Removes the rows under a key (`delete/2`, rule E8).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn delete(&self, key: &[u8]) -> Result<(), TableError> {
+        self.remove(key, |shard, hash, key, mark| shard.take(hash, key, mark)).map(drop)
+    }
+
+    /// Removes the rows under a key that have this value (`delete_object/2`, rule E8).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn delete_object(&self, key: &[u8], value: &[u8]) -> Result<(), TableError> {
+        let value = good_term(value)?;
+        self.remove(key, |shard, hash, key, mark| shard.take_value(hash, key, &value, mark)).map(drop)
+    }
+
+    /// Removes the rows under a key, and returns them (`take/2`, rule E12).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn take(&self, key: &[u8]) -> Result<Vec<Row>, TableError> {
+        let taken = self.remove(key, |shard, hash, key, mark| shard.take(hash, key, mark))?;
+        Ok(taken.rows().to_vec())
+    }
+
+    fn remove(
+        &self,
+        key: &[u8],
+        remove: impl FnOnce(&mut Shard, u64, &[u8], bool) -> Entry,
+    ) -> Result<Entry, TableError> {
+        let key = good_key(key)?;
+        let header = self.may_write()?;
+        let hash = self.table.hash(&key);
+        let mut shard = self.table.write(self.table.shard_of(hash));
+        let removed = remove(&mut shard, hash, &key, self.table.is_fixed());
+        self.table.removed(&header, &mut shard, &removed);
+        Ok(removed)
+    }
+
+    /// Puts a value in place of the one under a key, if that is `expected`; whether it was. A short form of `select_replace`.
+    ///
+    /// # Errors
+    /// [`TableError`]; [`TableError::WrongKind`] of bags.
+    pub fn compare_and_swap(&self, key: &[u8], expected: &[u8], new: &[u8]) -> Result<bool, TableError> {
+        let (key, expected, new) = (good_key(key)?, good_term(expected)?, good_term(new)?);
+        if self.table.is_bag() {
+            return Err(TableError::WrongKind);
+        }
+        let header = self.may_write()?;
+        let hash = self.table.hash(&key);
+        let mut shard = self.table.write(self.table.shard_of(hash));
+        let Some(row) = shard.rows(hash, &key).first().filter(|row| row.value() == &*expected) else {
+            return Ok(false);
+        };
+        let row = Row::new(row.key(), &new);
+        self.table.put(&header, &mut shard, hash, row)?;
+        Ok(true)
+    }
+
+    /// Removes all rows, at once (`delete_all_objects/1`, rule E22).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn clear(&self) -> Result<(), TableError> {
+        let garbage = {
+            let header = self.may_write()?;
+            let mut locked: Vec<_> =
+                (0..self.table.shards.len()).map(|shard| self.table.write(shard)).collect();
+            let shards = locked.iter_mut().map(|shard| {
+                let empty = shard.empty();
+                std::mem::replace(&mut **shard, empty)
+            });
+            let shards: Vec<Shard> = shards.collect();
+            header.shrink(header.row_bytes.load(Ordering::Acquire));
+            self.table.rows.store(0, Ordering::Release);
+            shards
+        };
+        self.context.runtime().reap(garbage);
+        Ok(())
+    }
+
+    /// The first key: of ordered tables in the order of terms, of others in some order (`first/1`). None of an empty table.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn first(&self) -> Result<Option<Vec<u8>>, TableError> {
+        self.may_read()?;
+        Ok(self.from(0, Position::Begin))
+    }
+
+    /// The key after a key (`next/2`, rule E13). Of ordered tables after any key, of others after one that is there, or was
+    /// when the table was fixed.
+    ///
+    /// # Errors
+    /// [`TableError`]; [`TableError::NoKey`]
+    pub fn next(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        let key = good_key(key)?;
+        self.may_read()?;
+        let hash = self.table.hash(&key);
+        let shard = self.table.shard_of(hash);
+        let behind = self.table.read(shard).behind(hash, &key);
+        behind.map(|behind| self.from(shard, behind)).ok_or(TableError::NoKey)
+    }
+
+    fn from(&self, shard: usize, position: Position) -> Option<Vec<u8>> {
+        let key = |shard: usize, position: &Position| {
+            let shard = self.table.read(shard);
+            let (rows, _) = shard.next(position)?;
+            rows.first().map(|row| row.key().to_vec())
+        };
+        let later = (shard + 1..self.table.shards.len()).find_map(|shard| key(shard, &Position::Begin));
+        key(shard, &position).or(later)
+    }
+
+    /// The last key of an ordered table; of others one, as the first (`last/1`).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn last(&self) -> Result<Option<Vec<u8>>, TableError> {
+        self.may_read()?;
+        match self.table.kind {
+            TableKind::OrderedSet => Ok(self.table.read(0).previous(None).map(|row| row.key().to_vec())),
+            _ => self.first(),
+        }
+    }
+
+    /// The key before a key; of tables that are not ordered, the one after it (`prev/2`).
+    ///
+    /// # Errors
+    /// [`TableError`]; [`TableError::NoKey`]
+    pub fn previous(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        if self.table.kind != TableKind::OrderedSet {
+            return self.next(key);
+        }
+        let key = good_key(key)?;
+        self.may_read()?;
+        Ok(self.table.read(0).previous(Some(&key)).map(|row| row.key().to_vec()))
+    }
+
+    /// How many rows it has.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn len(&self) -> Result<u64, TableError> {
+        self.may_read()?;
+        Ok(self.table.rows.load(Ordering::Acquire))
+    }
+
+    /// Whether it has none.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn is_empty(&self) -> Result<bool, TableError> {
+        Ok(self.len()? == 0)
+    }
+
+    /// What is known about it, whoever may read it (`info/1`).
+    ///
+    /// # Errors
+    /// [`TableError::NoTable`]
+    pub fn info(&self) -> Result<TableInfo, TableError> {
+        let header = self.table.header();
+        let access = self.table.access().ok_or(TableError::NoTable)?;
+        Ok(TableInfo {
+            id: self.table.id,
+            name: header.name.as_ref().map(|name| name.to_string()),
+            kind: self.table.kind,
+            access,
+            owner: header.owner,
+            heir: header.heir.as_ref().map(|heir| heir.pid),
+            rows: self.table.rows.load(Ordering::Acquire),
+            memory_bytes: header.own_bytes + header.row_bytes.load(Ordering::Acquire),
+            fixed: self.table.is_fixed(),
+        })
+    }
+
+    /// The element of the value under a key, by the way to it; of bags, of every row (`lookup_element/3`, rule E9).
+    ///
+    /// # Errors
+    /// [`TableError`]; [`TableError::NoKey`], [`TableError::NoElement`]
+    pub fn lookup_element(&self, key: &[u8], path: &[u8]) -> Result<Vec<Vec<u8>>, TableError> {
+        let path = good_term(path)?;
+        let rows = self.lookup(key)?;
+        if rows.is_empty() {
+            return Err(TableError::NoKey);
+        }
+        let element = |row: &Row| {
+            let element = element(Encoded::trusted(row.value()), Encoded::trusted(&path));
+            element.map(|element| element.bytes().to_vec()).ok_or(TableError::NoElement)
+        };
+        rows.iter().map(element).collect()
+    }
+}
+
+/// A part of a value, by the steps to it: the keys of maps, the indices of lists from 0.
+fn element<'a>(value: Encoded<'a>, path: Encoded<'_>) -> Option<Encoded<'a>> {
+    let regrow_term::View::List(mut steps) = path.view() else { return None };
+    steps.try_fold(value, |value, step| value.get(step))
+}
+
+impl Table {
+    pub(super) fn is_bag(&self) -> bool {
+        matches!(self.kind, TableKind::Bag | TableKind::DuplicateBag)
+    }
+
+    /// Puts in a row, if there is room for it.
+    pub(super) fn put(
+        &self,
+        header: &Header,
+        shard: &mut Shard,
+        hash: u64,
+        row: Row,
+    ) -> Result<(), TableError> {
+        let weight = row.weight();
+        // What the row replaces makes room for it.
+        let freed = if self.is_bag() { 0 } else { shard.rows(hash, row.key()).iter().map(Row::weight).sum() };
+        let charged = weight.saturating_sub(freed);
+        header.grow(charged)?;
+        let freed = self.put_charged(shard, hash, row);
+        header.shrink(charged + freed - weight);
+        Ok(())
+    }
+
+    /// Puts in a row that has been charged for; what its charge was too much by.
+    fn put_charged(&self, shard: &mut Shard, hash: u64, row: Row) -> u64 {
+        match self.kind {
+            TableKind::Bag if shard.rows(hash, row.key()).contains(&row) => row.weight(),
+            TableKind::Bag | TableKind::DuplicateBag => {
+                shard.add(hash, row);
+                self.rows.fetch_add(1, Ordering::AcqRel);
+                0
+            }
+            TableKind::Set | TableKind::OrderedSet => {
+                let replaced = shard.replace(hash, row);
+                if replaced.rows().is_empty() {
+                    self.rows.fetch_add(1, Ordering::AcqRel);
+                }
+                replaced.weight()
+            }
+        }
+    }
+
+    /// Rows have been taken out of a shard.
+    pub(super) fn removed(&self, header: &Header, shard: &mut Shard, removed: &Entry) {
+        self.rows.fetch_sub(removed.rows().len() as u64, Ordering::AcqRel);
+        header.shrink(removed.weight());
+        if !self.is_fixed() {
+            shard.tidy(false);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Changes of parts of a value.
+
+use regrow_term::{Term, decode, encode};
+
+use crate::table::handle::{TableHandle, good_key, good_term};
+use crate::table::{Row, TableError};
+
+/// How an integer in a value changes (`update_counter/3`, rule E10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterUpdate {
+    /// The steps to it, from the whole value: keys of maps, indices of lists from 0. None: the value is the integer.
+    pub path: Vec<Term>,
+    /// What is added.
+    pub increment: i64,
+    /// A sum beyond the first, in the direction of the increment, becomes the second.
+    pub threshold: Option<(i64, i64)>,
+}
+
+/// What takes the place of an element of a value (`update_element/3`, rule E11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ElementUpdate {
+    /// The steps to it, as of a [`CounterUpdate`].
+    pub path: Vec<Term>,
+    /// The new element, encoded.
+    pub value: Vec<u8>,
+}
+
+/// The element at the end of a path.
+fn element_mut<'a>(value: &'a mut Term, path: &[Term]) -> Option<&'a mut Term> {
+    path.iter().try_fold(value, |value, step| match (value, step) {
+        (Term::List(items), Term::Integer(index)) => items.get_mut(usize::try_from(*index).ok()?),
+        (Term::Map(entries), key) => entries.iter_mut().find(|(k, _)| k == key).map(|(_, value)| value),
+        _ => None,
+    })
+}
+
+fn counted(value: &mut Term, update: &CounterUpdate) -> Result<i128, TableError> {
+    let element = element_mut(value, &update.path).ok_or(TableError::NoElement)?;
+    let Term::Integer(number) = element else { return Err(TableError::NotAnInteger) };
+    *number += i128::from(update.increment);
+    if let Some((threshold, then)) = update.threshold {
+        let beyond = if update.increment < 0 {
+            *number < i128::from(threshold)
+        } else {
+            *number > i128::from(threshold)
+        };
+        if beyond {
+            *number = then.into();
+        }
+    }
+    if !(-(1i128 << 64)..1i128 << 64).contains(number) {
+        return Err(TableError::NotAnInteger);
+    }
+    Ok(*number)
+}
+
+impl TableHandle<'_> {
+    /// Adds to integers in the value under a key, one after the other, at once; what they become. A key that is not there
+    /// begins with `default`, if there is one (rule E10).
+    ///
+    /// # Errors
+    /// [`TableError`]: nothing has changed, then.
+    pub fn update_counter(
+        &self,
+        key: &[u8],
+        updates: &[CounterUpdate],
+        default: Option<&[u8]>,
+    ) -> Result<Vec<i128>, TableError> {
+        self.update(key, default, |value| updates.iter().map(|update| counted(value, update)).collect())
+    }
+
+    /// Replaces elements of the value under a key, at once; false if there is no such key and no `default` (rule E11).
+    ///
+    /// # Errors
+    /// [`TableError`]: nothing has changed, then.
+    pub fn update_element(
+        &self,
+        key: &[u8],
+        updates: &[ElementUpdate],
+        default: Option<&[u8]>,
+    ) -> Result<bool, TableError> {
+        let element = |update: &ElementUpdate| {
+            let bad_term = |error: regrow_term::DecodeError| TableError::BadTerm(error.to_string());
+            decode::<Term>(&good_term(&update.value)?).map_err(bad_term)
+        };
+        let elements: Vec<Term> = updates.iter().map(element).collect::<Result<_, TableError>>()?;
+        let updated = self.update(key, default, |value| {
+            updates.iter().zip(elements).try_for_each(|(update, new)| {
+                *element_mut(value, &update.path).ok_or(TableError::NoElement)? = new;
+                Ok(())
+            })
+        });
+        match updated {
+            Ok(()) => Ok(true),
+            Err(TableError::NoKey) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn update<T>(
+        &self,
+        key: &[u8],
+        default: Option<&[u8]>,
+        change: impl FnOnce(&mut Term) -> Result<T, TableError>,
+    ) -> Result<T, TableError> {
+        let key = good_key(key)?;
+        let default = default.map(good_term).transpose()?;
+        let table = &*self.table;
+        if table.is_bag() {
+            return Err(TableError::WrongKind);
+        }
+        let header = self.may_write()?;
+        let hash = table.hash(&key);
+        let mut shard = table.write(table.shard_of(hash));
+        let old = shard.rows(hash, &key).first();
+        // The key stays as it is written in the row.
+        let (key, value) = match (old, &default) {
+            (Some(row), _) => (row.key(), row.value()),
+            (None, Some(default)) => (&*key, &**default),
+            (None, None) => return Err(TableError::NoKey),
+        };
+        let bad_term = |error: String| TableError::BadTerm(error);
+        let mut value: Term = decode(value).map_err(|error| bad_term(error.to_string()))?;
+        let result = change(&mut value)?;
+        let value = encode(&value).map_err(|error| bad_term(error.to_string()))?;
+        let row = Row::new(key, &good_term(&value)?);
+        table.put(&header, &mut shard, hash, row)?;
+        Ok(result)
+    }
+}
