@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, LimitExceeded};
 use crate::mailbox::CallError;
+use crate::table::TableError;
 
 /// Why a process ended, or is to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ macro_rules! error_reasons {
     )*};
 }
 
-error_reasons!(Error, DecodeError, EncodeError, CallError);
+error_reasons!(Error, DecodeError, EncodeError, CallError, TableError);
 
 #[cfg(feature = "std")]
 error_reasons!(std::io::Error);

@@ -50,6 +50,7 @@ pub mod request;
 pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
+pub mod table;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod timer;
@@ -62,3 +63,4 @@ pub use gen_server::GenServer;
 pub use panic::report as report_panic;
 pub use pid::{Destination, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
 pub use regrow_term::{DecodeError, EncodeError, Term, decode, encode};
+pub use table::Table;

@@ -249,6 +249,8 @@ pub struct Limits {
     pub handles: u64,
     /// Lines logged in a second.
     pub log_lines_per_second: u64,
+    /// Bytes that it keeps in the host.
+    pub kept_bytes: u64,
 }
 
 /// A child of a supervisor.

@@ -58,6 +58,14 @@ pub struct Grants {
     pub register: Vec<Located<String>>,
     /// Names that it may find processes by.
     pub lookup: Vec<Located<String>>,
+    /// Tables that it may make and find.
+    pub tables: Vec<Located<String>>,
+    /// Registries that it may start and use.
+    pub registries: Vec<Located<String>>,
+    /// Scopes whose process groups it may join and look into.
+    pub groups: Vec<Located<String>>,
+    /// PubSubs that it may subscribe to and publish on.
+    pub topics: Vec<Located<String>>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Names of supervisors that it may manage.
@@ -106,6 +114,8 @@ pub struct Limits {
     pub handles: Option<u64>,
     /// Lines logged in a second.
     pub log_lines_per_second: Option<u64>,
+    /// Bytes that a process keeps in the host.
+    pub kept_bytes: Option<u64>,
 }
 
 pub(super) fn read_component(name: Located<String>, table: Table<'_, '_>) -> Option<Component> {
@@ -147,6 +157,10 @@ pub(super) fn read_grants(table: Table<'_, '_>) -> Grants {
         spawn: table.strings("spawn"),
         register: table.strings("register"),
         lookup: table.strings("lookup"),
+        tables: table.strings("tables"),
+        registries: table.strings("registries"),
+        groups: table.strings("groups"),
+        topics: table.strings("topics"),
         list_processes: flag("list_processes"),
         supervise: table.strings("supervise"),
         start_children: table.strings("start_children"),
@@ -178,6 +192,7 @@ pub(super) fn read_limits(table: Table<'_, '_>) -> Limits {
         reductions: table.integer("reductions", 1),
         handles: table.integer("handles", MIN_HANDLES),
         log_lines_per_second: table.integer("log_lines_per_second", 0),
+        kept_bytes: table.bytes("kept_bytes", 0..=u64::MAX),
     };
     table.finish();
     limits

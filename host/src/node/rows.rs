@@ -84,6 +84,7 @@ pub(super) fn details(info: &ProcessInfo, budgets: &[BudgetUse]) -> ProcessDetai
             reductions: Some(limits.reductions).filter(|reductions| *reductions != u64::MAX),
             handles: limits.handles,
             log_lines_per_second: limits.log_lines_per_second,
+            kept_bytes: limits.kept_bytes,
         },
         children: info.children,
         denied: info.denied,

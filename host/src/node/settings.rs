@@ -185,6 +185,7 @@ fn limit_settings(limits: &GuestLimits) -> Vec<Setting> {
         // The table of handles is made when the guest first uses one.
         Setting::fixed("limits.handles", process.handles.to_string()),
         Setting::live("limits.log_lines_per_second", process.log_lines_per_second.to_string()),
+        Setting::live("limits.kept_bytes", process.kept_bytes.to_string()),
     ]
 }
 

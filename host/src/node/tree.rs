@@ -151,6 +151,10 @@ pub(super) fn grants(spec: &manifest::Grants, folders: &Folders) -> (Grants, Vec
         spawn: names(&spec.spawn),
         register: patterns("register", &spec.register, NamePattern::parse, &mut errors),
         lookup: patterns("lookup", &spec.lookup, NamePattern::parse, &mut errors),
+        tables: patterns("tables", &spec.tables, NamePattern::parse, &mut errors),
+        registries: patterns("registries", &spec.registries, NamePattern::parse, &mut errors),
+        groups: patterns("groups", &spec.groups, NamePattern::parse, &mut errors),
+        topics: patterns("topics", &spec.topics, NamePattern::parse, &mut errors),
         list_processes: spec.list_processes,
         supervise: names(&spec.supervise),
         start_children: names(&spec.start_children),
@@ -188,6 +192,7 @@ pub(super) fn limits(base: &GuestLimits, spec: &manifest::Limits) -> GuestLimits
     set(&mut limits.process.reductions, spec.reductions);
     set(&mut limits.process.handles, spec.handles);
     set(&mut limits.process.log_lines_per_second, spec.log_lines_per_second);
+    set(&mut limits.process.kept_bytes, spec.kept_bytes);
     limits.process.when_full = spec.when_full.unwrap_or(limits.process.when_full);
     limits
 }

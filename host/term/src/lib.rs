@@ -27,7 +27,9 @@ mod term;
 
 pub use encoded::{Encoded, Items, MAX_DEPTH, Numbers, View, canonical};
 pub use encoding::{DecodeError, EncodeError, decode, encode};
-pub use match_spec::{Clause, Expression, MAX_VARIABLES, MatchSpec, MatchSpecError, Operator, Pattern};
+pub use match_spec::{
+    Clause, Expression, MAX_VARIABLES, MatchSpec, MatchSpecError, Operator, Pattern, Variable,
+};
 pub use matching::Matcher;
 pub use print::Preview;
 pub use term::Term;

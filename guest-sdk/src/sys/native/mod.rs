@@ -3,6 +3,7 @@
 
 mod convert;
 pub(crate) mod supervisor;
+pub(crate) mod table;
 mod thread;
 
 use std::time::Duration;

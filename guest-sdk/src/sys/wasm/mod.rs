@@ -5,6 +5,7 @@ mod convert;
 #[cfg(not(feature = "std"))]
 mod memory;
 pub(crate) mod supervisor;
+pub(crate) mod table;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;

@@ -82,9 +82,17 @@ impl Context {
         found.ok_or_else(|| SendError::NoName(destination.to_string()))
     }
 
+    /// Refuses what has more bytes than a message of this process may have.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`]
+    pub fn check_message_bytes(&self, bytes: usize) -> Result<(), LimitExceeded> {
+        check(LimitKind::MessageBytes, self.process().limits.message_bytes, bytes as u64)
+    }
+
     /// Whether this process may send that much at once.
     pub(super) fn check_size(&self, payload: &Bytes) -> Result<(), LimitExceeded> {
-        check(LimitKind::MessageBytes, self.process().limits.message_bytes, payload.len() as u64)
+        self.check_message_bytes(payload.len())
     }
 
     /// A message of this process, if it may be that large.

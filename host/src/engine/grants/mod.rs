@@ -44,6 +44,14 @@ pub struct Grants {
     pub register: Vec<NamePattern>,
     /// Names that it may look up, send to, call, monitor and start timers for.
     pub lookup: Vec<NamePattern>,
+    /// Names of tables that it may make and find.
+    pub tables: Vec<NamePattern>,
+    /// Names of registries that it may start, register in and look into.
+    pub registries: Vec<NamePattern>,
+    /// Names of scopes whose process groups it may join and look into.
+    pub groups: Vec<NamePattern>,
+    /// Names of PubSubs that it may subscribe to and publish on.
+    pub topics: Vec<NamePattern>,
     /// Whether it may list the processes and names of the node.
     pub list_processes: bool,
     /// Names of supervisors that it may manage, beside those that descend from its processes.
@@ -153,6 +161,10 @@ impl Grants {
             spawn: common(&self.spawn, &other.spawn),
             register: intersections(&self.register, &other.register, NamePattern::intersection),
             lookup: intersections(&self.lookup, &other.lookup, NamePattern::intersection),
+            tables: intersections(&self.tables, &other.tables, NamePattern::intersection),
+            registries: intersections(&self.registries, &other.registries, NamePattern::intersection),
+            groups: intersections(&self.groups, &other.groups, NamePattern::intersection),
+            topics: intersections(&self.topics, &other.topics, NamePattern::intersection),
             list_processes: self.list_processes && other.list_processes,
             supervise: common(&self.supervise, &other.supervise),
             start_children: intersections(&self.start_children, &other.start_children, |one, other| {
@@ -191,6 +203,10 @@ impl Grants {
             .or_else(|| first("spawn", &self.spawn, &wanted.spawn, same))
             .or_else(|| first("register", &self.register, &wanted.register, NamePattern::covers))
             .or_else(|| first("lookup", &self.lookup, &wanted.lookup, NamePattern::covers))
+            .or_else(|| first("tables", &self.tables, &wanted.tables, NamePattern::covers))
+            .or_else(|| first("registries", &self.registries, &wanted.registries, NamePattern::covers))
+            .or_else(|| first("groups", &self.groups, &wanted.groups, NamePattern::covers))
+            .or_else(|| first("topics", &self.topics, &wanted.topics, NamePattern::covers))
             .or_else(|| flag("list_processes", self.list_processes, wanted.list_processes))
             .or_else(|| first("supervise", &self.supervise, &wanted.supervise, same))
             .or_else(|| {
@@ -212,7 +228,7 @@ impl fmt::Display for Grants {
             let access = if dir.write { "read-write" } else { "read" };
             format!("{} as {} ({access})", dir.host.display(), dir.guest)
         });
-        let lists: [(&str, Vec<String>); 11] = [
+        let lists: [(&str, Vec<String>); 15] = [
             ("dirs", dirs.collect()),
             ("env", self.env.iter().map(|(name, _)| name.clone()).collect()),
             ("args", self.args.clone()),
@@ -222,6 +238,10 @@ impl fmt::Display for Grants {
             ("spawn", self.spawn.clone()),
             ("register", shown(&self.register)),
             ("lookup", shown(&self.lookup)),
+            ("tables", shown(&self.tables)),
+            ("registries", shown(&self.registries)),
+            ("groups", shown(&self.groups)),
+            ("topics", shown(&self.topics)),
             ("supervise", self.supervise.clone()),
             ("start_children", self.start_children.clone()),
         ];
@@ -265,6 +285,10 @@ mod tests {
             spawn: vec!["b".into()],
             register: vec![name("a/*")],
             lookup: vec![name("*")],
+            tables: vec![name("t*")],
+            registries: vec![name("r*")],
+            groups: vec![name("g*")],
+            topics: vec![name("t*")],
             list_processes: true,
             supervise: vec!["pool".into()],
             start_children: vec!["b".into()],
@@ -285,7 +309,7 @@ mod tests {
     #[test]
     fn each_grant_counts() {
         type Take = fn(&mut Grants);
-        let without: [(&str, Take); 16] = [
+        let without: [(&str, Take); 20] = [
             ("dirs /data", |grants| grants.dirs.clear()),
             ("env A", |grants| grants.env.clear()),
             ("args", |grants| grants.args.clear()),
@@ -298,6 +322,10 @@ mod tests {
             ("spawn b", |grants| grants.spawn.clear()),
             ("register a/*", |grants| grants.register.clear()),
             ("lookup *", |grants| grants.lookup.clear()),
+            ("tables t*", |grants| grants.tables.clear()),
+            ("registries r*", |grants| grants.registries.clear()),
+            ("groups g*", |grants| grants.groups.clear()),
+            ("topics t*", |grants| grants.topics.clear()),
             ("list_processes", |grants| grants.list_processes = false),
             ("supervise pool", |grants| grants.supervise.clear()),
             ("start_children b", |grants| grants.start_children.clear()),

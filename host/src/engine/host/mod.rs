@@ -7,6 +7,7 @@ mod mailbox;
 mod names;
 mod process;
 mod supervisor;
+mod table;
 mod timer;
 pub(super) mod wasi;
 

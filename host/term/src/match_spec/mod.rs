@@ -1,7 +1,11 @@
 //! Match specifications (`ets:match_spec()`): which rows are wanted, and what of them.
 
+mod build;
+
 use alloc::{string::String, vec::Vec};
 use core::fmt;
+
+pub use build::Variable;
 
 use ::serde::{Deserialize, Serialize};
 
@@ -14,20 +18,18 @@ pub const MAX_VARIABLES: usize = 32;
 /// wanted.
 ///
 /// ```
-/// use regrow_term::{Clause, Expression, MatchSpec, Matcher, Operator, Pattern, encode};
+/// use std::collections::BTreeMap;
+///
+/// use regrow_term::{Expression, MatchSpec, Matcher, Pattern, Variable, encode};
 ///
 /// // Of `(id, {"age": Age, …})` those with Age >= 18: the id.
-/// let adults = MatchSpec(vec![Clause {
-///     key: Pattern::Any,
-///     value: Pattern::Map(vec![("age".into(), Pattern::Variable(0))]),
-///     guards: vec![Expression::Apply(
-///         Operator::GreaterOrEqual,
-///         vec![Expression::Variable(0), Expression::Term(18u64.into())],
-///     )],
-///     result: Expression::Key,
-/// }]);
+/// let age = Variable(0);
+/// let adults = MatchSpec::new()
+///     .value(Pattern::fields([("age", age)]))
+///     .when(age.bound().at_least(18u64))
+///     .give(Expression::Key);
 /// let matcher = Matcher::new(&adults).unwrap();
-/// let (id, person) = (encode(&7).unwrap(), encode(&std::collections::BTreeMap::from([("age", 40)])).unwrap());
+/// let (id, person) = (encode(&7).unwrap(), encode(&BTreeMap::from([("age", 40)])).unwrap());
 /// let mut found = Vec::new();
 /// assert!(matcher.run(&id, &person, &mut found));
 /// assert_eq!(found, id);
