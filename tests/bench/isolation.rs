@@ -1,4 +1,4 @@
-//! What it is like to be beside processes that compute: latencies, shares, kills, and what counting fuel costs.
+//! What it is like to be beside processes that compute: latencies, shares, kills, and how fast compute kernels are on both engines.
 //!
 //! `cargo bench -p regrow-tests --bench isolation [-- neighbours|kernels]`
 

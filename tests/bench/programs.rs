@@ -9,6 +9,7 @@ use regrow::node::Node;
 use regrow::observe::Level;
 use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
+use regrow_tests::report::{Goal, Report};
 use regrow_tests::{bench_node, run_native};
 use tempfile::TempDir;
 
@@ -22,46 +23,22 @@ pub(crate) struct Program {
     /// What one of it is.
     pub(crate) unit: &'static str,
     /// How much of it is done in a round.
-    count: u32,
+    pub(crate) count: u32,
     /// How many microseconds the unit of the table has, and its name.
     pub(crate) scale: (f64, &'static str),
     /// Whether the figure is for all of it.
-    whole: bool,
+    pub(crate) whole: bool,
     /// What it should be on one worker, at most.
     pub(crate) goal: Option<f64>,
 }
 
-const fn each(name: &'static str, unit: &'static str, count: u32) -> Program {
+pub(crate) const fn each(name: &'static str, unit: &'static str, count: u32) -> Program {
     Program { name, unit, count, scale: (1.0, "µs"), whole: false, goal: None }
 }
 
-const fn wanted(goal: f64, program: Program) -> Program {
+pub(crate) const fn wanted(goal: f64, program: Program) -> Program {
     Program { goal: Some(goal), ..program }
 }
-
-/// All of them.
-pub(crate) const PROGRAMS: [Program; 13] = [
-    each("host call", "host call", 1_000_000),
-    wanted(15.0, each("spawn", "spawn, first message back, exit, DOWN", 5_000)),
-    wanted(1.0, each("send 64 B", "there and back, 64 B", 100_000)),
-    each("send 64 KiB", "there and back, 64 KiB (shared on BEAM)", 2_000),
-    wanted(120.0, each("send 1 MiB", "there and back, 1 MiB (shared on BEAM)", 100)),
-    wanted(1.5, each("call", "GenServer call", 100_000)),
-    wanted(0.6, each("ring", "hop in a ring of 1,000", 100_000)),
-    wanted(0.25, each("fan-in", "message from two to one, 64 B", 400_000)),
-    Program {
-        name: "chain",
-        unit: "collapse of a chain of 10,000 links",
-        count: 10_000,
-        scale: (1_000.0, "ms"),
-        whole: true,
-        goal: None,
-    },
-    each("pool", "job for a pool of 8 workers", 100_000),
-    each("pipeline", "event through 3 stages, 50 demanded at a time", 500_000),
-    each("timer", "timer started and cancelled", 100_000),
-    each("expire", "timer started, run out and received", 5_000),
-];
 
 impl Program {
     /// The figure of a program that took so many microseconds in all.
@@ -77,20 +54,21 @@ impl Program {
 }
 
 /// Programs whose names contain one of the words; all of them if there are none.
-pub(crate) fn of_words(words: &[String]) -> Vec<&'static Program> {
+pub(crate) fn of_words(all: &'static [Program], words: &[String]) -> Vec<&'static Program> {
     let is_wanted = |program: &&Program| {
         words.is_empty() || words.iter().any(|word| program.name.contains(word.as_str()))
     };
-    PROGRAMS.iter().filter(is_wanted).collect()
+    all.iter().filter(is_wanted).collect()
 }
 
 /// Who runs the programs.
 pub(crate) enum Host {
     /// Guests, on a node.
     Regrow(Box<Node>),
-    /// Erlang, compiled into that folder, on so many schedulers.
-    Beam(TempDir, usize),
+    /// A module of Erlang, compiled into that folder, on so many schedulers.
+    Beam(TempDir, &'static str, usize),
     /// Guests of RUSM, on so many threads.
+    #[allow(dead_code, reason = "not of every bench")]
     Rusm(usize),
 }
 
@@ -104,19 +82,21 @@ impl Host {
             component = "bench"
             entry = "bench"
             name = "bench"
+            limits = { kept_bytes = "2 GiB" }
             "#;
         Self::Regrow(Box::new(bench_node(engine, tree, workers, Level::Error)))
     }
 
     /// The BEAM, if it is installed.
-    pub(crate) fn beam(schedulers: usize) -> Option<Self> {
+    pub(crate) fn beam(module: &'static str, schedulers: usize) -> Option<Self> {
         let folder = tempfile::tempdir().ok()?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/beam/processes.erl");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("bench/beam/{module}.erl"));
         let compiled = Command::new("erlc").arg("-o").arg(folder.path()).arg(source).status().ok()?;
-        compiled.success().then_some(Self::Beam(folder, schedulers))
+        compiled.success().then_some(Self::Beam(folder, module, schedulers))
     }
 
     /// RUSM, compiled now, if it can be.
+    #[allow(dead_code, reason = "not of every bench")]
     pub(crate) fn rusm(threads: usize) -> Option<Self> {
         let built = rusm("build").arg("--quiet").status().ok()?;
         built.success().then_some(Self::Rusm(threads))
@@ -126,10 +106,10 @@ impl Host {
     fn round(&self, programs: &[&Program]) -> Vec<Option<f64>> {
         match self {
             Self::Regrow(node) => programs.iter().map(|program| run(program, node)).collect(),
-            Self::Beam(folder, schedulers) => {
+            Self::Beam(folder, module, schedulers) => {
                 let mut erl = Command::new("erl");
                 erl.args(["+S", &schedulers.to_string(), "-noshell", "-pa"]).arg(folder.path());
-                erl.args(["-run", "processes", "main", "1"]);
+                erl.args(["-run", module, "main", "1"]);
                 told(erl, programs)
             }
             Self::Rusm(threads) => {
@@ -194,4 +174,36 @@ fn told(mut command: Command, programs: &[&Program]) -> Vec<Option<f64>> {
         line.and_then(|time| time.parse().ok())
     };
     programs.iter().map(of).collect()
+}
+
+/// Runs them here and on the BEAM, which has them in a module of the bench's name; a table, with goals.
+pub(crate) fn measure(bench: &'static str, engine: &Engine, programs: &[&Program]) {
+    println!(
+        "medians of {ROUNDS} rounds; guests with encoding included; 1 and 2 are workers, or schedulers of the BEAM"
+    );
+    println!("{:<46} {:>11} {:>11} {:>11} {:>11}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
+    let guests = [1, 2].map(|workers| Some(Host::regrow(engine, workers)));
+    let hosts: Vec<Option<Host>> =
+        guests.into_iter().chain([1, 2].map(|schedulers| Host::beam(bench, schedulers))).collect();
+    let columns = in_turns(&hosts, programs);
+    let names = ["1 worker", "2 workers", "BEAM, 1 scheduler", "BEAM, 2 schedulers"];
+    let mut report = Report::new(bench);
+    for (row, program) in programs.iter().enumerate() {
+        let (mut figures, mut verdict) = (String::new(), String::new());
+        for (column, name) in columns.iter().zip(names) {
+            let Some(value) = column[row].map(|total| program.figure(total)) else {
+                figures.push_str(&format!(" {:>11}", "-"));
+                continue;
+            };
+            let unit = program.scale.1;
+            figures.push_str(&format!(" {value:>8.2} {unit}"));
+            let goal = program.goal.filter(|_| name == names[0]).map(Goal::AtMost);
+            report.add(format!("{}, {name}", program.unit), value, unit, goal);
+            if goal.is_some() {
+                verdict = report.verdict();
+            }
+        }
+        println!("{}", format!("{:<46}{figures}  {verdict}", program.unit).trim_end());
+    }
+    report.write();
 }

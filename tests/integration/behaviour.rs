@@ -58,6 +58,10 @@ entries! {
     p54_hibernation_ends_at_once_if_messages_wait: "hibernate-queue",
     p54_who_hibernates_can_be_killed: "hibernate-killed",
     g29_g30_servers_that_hibernate: "hibernate-servers",
+    e1_to_e14_tables: "tables",
+    e15_e16_table_selections: "table-selections",
+    e3_e4_e17_to_e20_table_owners: "table-owners",
+    e21_table_nonsense: "table-nonsense",
     supervision_needs_grants: "supervisor-denied",
 }
 
@@ -118,8 +122,17 @@ fn a_guest_manages_the_supervisors_that_it_has_a_grant_for_and_no_others() {
 }
 
 /// Entries whose tests need more than the entry.
-const OTHERS: &[&str] =
-    &["supervisor-manages", "prints", "files", "environment", "crashes", "wait-cycle", "hibernate-refused"];
+const OTHERS: &[&str] = &[
+    "supervisor-manages",
+    "prints",
+    "files",
+    "environment",
+    "crashes",
+    "wait-cycle",
+    "hibernate-refused",
+    "table-limits",
+    "table-denied",
+];
 
 /// Those of `grants.rs`.
 const GRANTS: &[&str] = &[
@@ -171,6 +184,17 @@ fn a_folder_may_be_read_and_nothing_beside_it() {
 #[test]
 fn only_granted_variables_are_seen() {
     passes("environment", "", "grants.env = { GRANTED = \"yes\" }");
+}
+
+#[test]
+fn e24_a_table_grows_up_to_its_owners_limit() {
+    passes("table-limits", "limits = { kept_bytes = \"64 KiB\" }", "");
+}
+
+#[test]
+fn names_of_tables_need_a_grant() {
+    let log = passes("table-denied", "", "grants.tables = [\"mine/*\"]");
+    assert!(log.contains("tables"), "it is told: {log}");
 }
 
 #[test]

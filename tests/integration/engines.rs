@@ -68,6 +68,7 @@ fn who_waits_for_long_is_paged_out_and_comes_back() {
     let (reason, log) = TestNode::run_entry("waits-long", "", "");
     assert_eq!(reason, ExitReason::Normal, "{log}");
     let after = engine().paging();
-    assert!(after.out >= before.out + 5, "{before:?} {after:?}");
-    assert!(after.back >= before.back + 5, "{before:?} {after:?}");
+    // It waits longer and longer: who comes back soon is left alone for longer.
+    assert!(after.out >= before.out + 3, "{before:?} {after:?}");
+    assert!(after.back >= before.back + 3, "{before:?} {after:?}");
 }

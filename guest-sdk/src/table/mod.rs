@@ -357,7 +357,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn insert(&self, key: &K, value: &V) -> Result<(), TableError> {
-        sys::table::insert(self.id, &encode(key)?, &encode(value)?)
+        sys::table::insert(self.id, &encoded_key(key)?, &encode(value)?)
     }
 
     /// Puts in rows, all at once: nobody sees some of them.
@@ -389,7 +389,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]; [`TableError::WrongKind`] of bags.
     pub fn get(&self, key: &K) -> Result<Option<V>, TableError> {
-        let value = sys::table::get(self.id, &encode(key)?)?;
+        let value = sys::table::get(self.id, &encoded_key(key)?)?;
         value.map(|value| decode(&value)).transpose().map_err(Into::into)
     }
 
@@ -398,7 +398,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn lookup(&self, key: &K) -> Result<Vec<V>, TableError> {
-        decoded(sys::table::lookup(self.id, &encode(key)?)?)
+        decoded(sys::table::lookup(self.id, &encoded_key(key)?)?)
     }
 
     /// Whether there is a row under a key (`member/2`).
@@ -406,7 +406,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn member(&self, key: &K) -> Result<bool, TableError> {
-        sys::table::member(self.id, &encode(key)?)
+        sys::table::member(self.id, &encoded_key(key)?)
     }
 
     /// A field of the value under a key, or an item of it by its index; of bags, of each (`lookup_element/3`).
@@ -419,7 +419,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
         step: impl Into<Term>,
     ) -> Result<Vec<E>, TableError> {
         let path = encode(&[step.into()])?;
-        decoded(sys::table::lookup_element(self.id, &encode(key)?, &path)?)
+        decoded(sys::table::lookup_element(self.id, &encoded_key(key)?, &path)?)
     }
 
     /// Removes the rows under a key (`delete/2`).
@@ -427,7 +427,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn delete(&self, key: &K) -> Result<(), TableError> {
-        sys::table::delete(self.id, &encode(key)?)
+        sys::table::delete(self.id, &encoded_key(key)?)
     }
 
     /// Removes the rows under a key that have this value (`delete_object/2`).
@@ -435,7 +435,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn delete_object(&self, key: &K, value: &V) -> Result<(), TableError> {
-        sys::table::delete_object(self.id, &encode(key)?, &encode(value)?)
+        sys::table::delete_object(self.id, &encoded_key(key)?, &encode(value)?)
     }
 
     /// Removes the rows under a key; their values (`take/2`).
@@ -443,7 +443,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn take(&self, key: &K) -> Result<Vec<V>, TableError> {
-        decoded(sys::table::take(self.id, &encode(key)?)?)
+        decoded(sys::table::take(self.id, &encoded_key(key)?)?)
     }
 
     /// Puts a value in place of the one under a key, if that is `expected`; whether it was.
@@ -451,7 +451,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn compare_and_swap(&self, key: &K, expected: &V, new: &V) -> Result<bool, TableError> {
-        sys::table::compare_and_swap(self.id, &encode(key)?, &encode(expected)?, &encode(new)?)
+        sys::table::compare_and_swap(self.id, &encoded_key(key)?, &encode(expected)?, &encode(new)?)
     }
 
     /// Adds to a field of the value under a key, or to an item of it by its index; what it becomes (`update_counter/3`).
@@ -475,7 +475,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
         default: Option<&V>,
     ) -> Result<Vec<i64>, TableError> {
         let default = default.map(encode).transpose()?;
-        decoded(sys::table::update_counter(self.id, &encode(key)?, updates, default.as_deref())?)
+        decoded(sys::table::update_counter(self.id, &encoded_key(key)?, updates, default.as_deref())?)
     }
 
     /// Replaces a field of the value under a key, or an item of it by its index; false if there is no such key
@@ -489,7 +489,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
         step: impl Into<Term>,
         element: &E,
     ) -> Result<bool, TableError> {
-        sys::table::update_element(self.id, &encode(key)?, encode(&[step.into()])?, encode(element)?)
+        sys::table::update_element(self.id, &encoded_key(key)?, encode(&[step.into()])?, encode(element)?)
     }
 
     /// The first key (`first/1`): the smallest of an ordered table, some key of others.
@@ -513,7 +513,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]; [`TableError::NoKey`], if the table is not ordered and has no such key.
     pub fn next(&self, key: &K) -> Result<Option<K>, TableError> {
-        decoded_key(sys::table::next(self.id, &encode(key)?)?)
+        decoded_key(sys::table::next(self.id, &encoded_key(key)?)?)
     }
 
     /// The key before a key (`prev/2`).
@@ -521,7 +521,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// As [`Table::next`].
     pub fn previous(&self, key: &K) -> Result<Option<K>, TableError> {
-        decoded_key(sys::table::previous(self.id, &encode(key)?)?)
+        decoded_key(sys::table::previous(self.id, &encoded_key(key)?)?)
     }
 
     /// All rows, some at a time (`foldl/3`, `tab2list/1`).
@@ -531,10 +531,18 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     }
 }
 
+/// The longest key: the host would refuse a longer one, too, but what is very large does not even get there.
+const MAX_KEY_BYTES: usize = 64 << 10;
+
+fn encoded_key<K: Serialize>(key: &K) -> Result<Vec<u8>, TableError> {
+    let key = encode(key)?;
+    if key.len() > MAX_KEY_BYTES { Err(TableError::KeyTooLong(key.len() as u64)) } else { Ok(key) }
+}
+
 fn encoded_rows<'a, K: Serialize + 'a, V: Serialize + 'a>(
     rows: impl IntoIterator<Item = (&'a K, &'a V)>,
 ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, TableError> {
-    rows.into_iter().map(|(key, value)| Ok((encode(key)?, encode(value)?))).collect()
+    rows.into_iter().map(|(key, value)| Ok((encoded_key(key)?, encode(value)?))).collect()
 }
 
 fn decoded<T: DeserializeOwned>(values: Vec<Vec<u8>>) -> Result<Vec<T>, TableError> {

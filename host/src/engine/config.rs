@@ -115,7 +115,8 @@ impl Engine {
 
     /// As [`Engine::new`], with another time than a second after which a process that waits is paged out: its memory and its
     /// stack, as far as they are not as in every other of its component, are packed in the host's heap until it has
-    /// something to do. Only processes on the engine for density are.
+    /// something to do. Only processes on the engine for density are, and only where the kernel says which pages a process has
+    /// (`PAGEMAP_SCAN`, Linux 6.7). Less than two milliseconds count as two.
     ///
     /// # Errors
     /// [`EngineError`]

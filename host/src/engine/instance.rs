@@ -184,7 +184,7 @@ async fn run_instance(guest: &Guest, context: &Context, argument: Box<StartArgum
     let slice = guest.catalog.slice_reductions();
     let ticker = guest.program.component.ticker();
     let mut metered = Metered::new(
-        Store::new(pre.engine(), GuestState::of(owner, slice, guest.kept.clone())),
+        Store::new(pre.engine(), GuestState::of(owner, slice, ticker.is_some(), guest.kept.clone())),
         context.clone(),
     );
     let store = &mut metered.store;

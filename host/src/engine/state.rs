@@ -69,19 +69,19 @@ impl GuestState {
             grants: Arc::default(),
             output: GuestOutput::new(Arc::new(GuestLog::discard())),
             memory: MemoryLimiter::fixed(DESCRIBE_MEMORY_BYTES),
-            work: Work::new(DESCRIBE_SLICE),
+            work: Work::new(DESCRIBE_SLICE, false),
             wasi: None,
             resolving: Vec::new(),
             kept: Arc::default(),
         }
     }
 
-    pub(super) fn of(owner: Owner, slice_reductions: u64, kept: Arc<Kept>) -> Self {
+    pub(super) fn of(owner: Owner, slice_reductions: u64, is_timed: bool, kept: Arc<Kept>) -> Self {
         Self {
             grants: owner.grants.clone(),
             output: GuestOutput::new(owner.log.clone()),
             memory: MemoryLimiter::of(owner.context.clone()),
-            work: Work::new(slice_reductions),
+            work: Work::new(slice_reductions, is_timed),
             wasi: None,
             resolving: Vec::new(),
             kept,

@@ -1,13 +1,14 @@
 //! Time slices for guests whose fuel is not counted: a thread moves the engine's epoch, and compiled code looks at it.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
-/// How long a slice is, at most: the next beginning of one ends it.
+/// How often the epoch moves: a turn lasts at least as long, and at most twice.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Ticks without anybody's turn before the thread rests.
@@ -24,6 +25,11 @@ struct Shared {
     is_over: Mutex<bool>,
     /// Somebody has a turn, or nobody will have one any more.
     changed: Condvar,
+}
+
+thread_local! {
+    /// When the turn began that this thread gives to a process.
+    static TURN_BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// A turn of a process. It ends when this is dropped.
@@ -48,10 +54,14 @@ impl Ticker {
         Ok(Self(shared))
     }
 
-    /// Has a store yield whenever the epoch has moved.
+    /// Has a store yield when the epoch has moved and its turn has lasted for a tick: one that has waited since the epoch
+    /// moved last has just begun.
     pub(super) fn slice<T>(store: &mut Store<T>) {
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|_| {
+            let has_just_begun = TURN_BEGAN.get().is_some_and(|began| began.elapsed() < TICK);
+            Ok(if has_just_begun { UpdateDeadline::Continue(1) } else { UpdateDeadline::Yield(1) })
+        });
     }
 
     /// Begins a turn.
@@ -62,7 +72,9 @@ impl Ticker {
             drop(self.0.is_over.lock());
             self.0.changed.notify_one();
         }
-        Turn { shared: &self.0, started: Instant::now() }
+        let started = Instant::now();
+        TURN_BEGAN.set(Some(started));
+        Turn { shared: &self.0, started }
     }
 }
 

@@ -13,6 +13,8 @@ const BYTES_PRICE: u64 = 5;
 /// What is left of the slice.
 pub(super) struct Work {
     slice: u64,
+    /// Whether the time of host calls is charged anyway: they only yield, then.
+    is_timed: bool,
     left: u64,
     /// Slices that were used up.
     slices: u64,
@@ -20,8 +22,8 @@ pub(super) struct Work {
 
 impl Work {
     /// Work in slices of so many reductions.
-    pub(super) fn new(slice: u64) -> Self {
-        Self { slice, left: slice, slices: 0 }
+    pub(super) fn new(slice: u64, is_timed: bool) -> Self {
+        Self { slice, is_timed, left: slice, slices: 0 }
     }
 
     /// What host calls have used up, in reductions.
@@ -50,7 +52,7 @@ impl Work {
             return;
         }
         // The turn that ends here is charged as one; a process that has used too much ends at it.
-        if let Some(context) = context {
+        if let Some(context) = context.filter(|_| !self.is_timed) {
             let _it_ends_then = context.charge_reductions((slices - 1).saturating_mul(self.slice));
         }
         yield_now().await;

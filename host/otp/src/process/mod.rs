@@ -75,7 +75,7 @@ pub struct Identity {
 }
 
 /// Counters that the body writes and anybody may read. A guest's memory is as of its last call to the host; its
-/// reductions grow by whole time slices, and are exact when it has ended.
+/// reductions grow by whole time slices, or by the time of each turn where that is charged, and are exact when it has ended.
 #[derive(Debug, Default)]
 pub struct Meter {
     /// Work done, in reductions.
@@ -215,7 +215,7 @@ impl Process {
             state.apply(signal, &mut effects);
         }
         if state.exiting.is_some() {
-            self.is_ending.store(true, Ordering::Release);
+            self.ends();
         }
         let dropped = std::mem::take(&mut state.dropped);
         let hibernates = state.waiting == Some(Waiting::Hibernation);
@@ -226,6 +226,11 @@ impl Process {
         }
         let waiter = if dropped.messages > 0 { inbox.dropped(dropped) } else { None };
         Drained { effects, waiter, number }
+    }
+
+    /// Something that has been applied ends it.
+    fn ends(&self) {
+        self.is_ending.store(true, Ordering::Release);
     }
 
     /// Whether a signal that has been applied ends it.

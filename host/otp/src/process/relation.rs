@@ -39,6 +39,9 @@ impl Context {
             if !present {
                 state.links.forget(pid);
                 state.deliver(Received::Exit { from: pid, reason: ExitReason::NoProc });
+                if state.exiting.is_some() {
+                    self.process().ends();
+                }
                 return Ok(());
             }
             state.links.link(pid)

@@ -44,7 +44,7 @@ impl Pager {
     pub(super) fn new(idle: Duration) -> Self {
         let (state, changed) = (Mutex::default(), Condvar::new());
         Self(Arc::new(Watch {
-            tick: idle / IDLE_TICKS,
+            tick: (idle / IDLE_TICKS).max(SHORTEST_TICK),
             now: AtomicU32::new(0),
             out: AtomicU64::new(0),
             back: AtomicU64::new(0),
@@ -73,8 +73,8 @@ impl Pager {
         self.0.now.load(Ordering::Relaxed)
     }
 
-    /// Watches a process that waits.
-    pub(super) fn watch(&self, residence: Arc<Residence>) {
+    /// Watches a process that waits; whether there is a thread to do it.
+    pub(super) fn watch(&self, residence: Arc<Residence>) -> bool {
         let mut state = self.0.state();
         state.arrived.push(residence);
         if !state.has_thread {
@@ -84,11 +84,13 @@ impl Pager {
             state.has_thread = started.is_ok();
             if !state.has_thread {
                 state.arrived.clear();
+                return false;
             }
         }
         if state.arrived.len() == 1 {
             self.0.changed.notify_one();
         }
+        true
     }
 }
 
@@ -99,18 +101,23 @@ impl Drop for Pager {
     }
 }
 
-/// With so many in memory the thread takes what it needs: they have some 300 MiB together. Each has had a turn that took as long.
-const UNPACED: usize = 10_000;
+/// A tick is no shorter, whatever an embedder asks for.
+const SHORTEST_TICK: Duration = Duration::from_millis(1);
 
-/// Keeps the thread from taking more than half of a core.
+/// With so many in memory, some 300 MiB, the thread takes more of its core: it must keep up with those that come.
+const MANY: usize = 10_000;
+
+/// Keeps the thread from taking more than half of a core, or four fifths if there are many to look at.
 struct Pace {
     steps: u32,
     began: Instant,
+    /// It rests for this part of the time that it has worked.
+    rest: u32,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self { steps: 0, began: Instant::now() }
+impl Pace {
+    fn of(watched: usize) -> Self {
+        Self { steps: 0, began: Instant::now(), rest: if watched < MANY { 1 } else { 4 } }
     }
 }
 
@@ -121,8 +128,8 @@ impl Pace {
     fn step(&mut self) {
         self.steps += 1;
         if self.steps == Self::STEPS {
-            thread::sleep(self.began.elapsed());
-            *self = Self::default();
+            thread::sleep(self.began.elapsed() / self.rest);
+            (self.steps, self.began) = (0, Instant::now());
         }
     }
 }
@@ -130,6 +137,19 @@ impl Pace {
 impl Watch {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a tick pass; whether it is over.
+    fn rest(&self, mut state: MutexGuard<'_, State>) -> bool {
+        let end = Instant::now() + self.tick;
+        while !state.is_over {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 
     fn run(&self) {
@@ -143,12 +163,13 @@ impl Watch {
                 return;
             }
             watched.append(&mut mem::take(&mut state.arrived));
-            drop(state);
-            thread::sleep(self.tick);
+            if self.rest(state) {
+                return;
+            }
             let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-            let mut pace = (watched.len() < UNPACED).then(Pace::default);
+            let mut pace = Pace::of(watched.len());
             watched.retain(|residence| {
-                pace.iter_mut().for_each(Pace::step);
+                pace.step();
                 residence.sweep(now, IDLE_TICKS) == Swept::Stays
             });
         }

@@ -141,25 +141,25 @@ impl<P: Pages> Pool<P> {
         Ok(Place { chunk, offset, guard: None, is_broken: false })
     }
 
-    /// Takes back a place that is all zeros, of which `kept` pages take memory. If those of all free places are too many, the
-    /// one that has been free for longest gives its up: whoever comes next gets one that is warm.
+    /// Takes back a place that is all zeros, of which `kept` pages take memory. If those of all free places are too many, as
+    /// many are given up, by those of this pool that have been free for longest: whoever comes next gets one that is warm.
     fn give_back(&self, place: Place<P>, used: Range<usize>, kept: usize) {
         if kept == 0 {
             self.state().cold.push(place);
             return;
         }
         self.warm.0.fetch_add(kept, Ordering::Relaxed);
-        let coldest = {
-            let mut state = self.state();
-            state.warm.push_back(Free { place, used, kept });
-            if self.warm.is_too_much() { state.warm.pop_front() } else { None }
-        };
-        let Some(Free { place, used, kept }) = coldest else { return };
-        self.warm.0.fetch_sub(kept, Ordering::Relaxed);
-        // SAFETY: the slot is nobody's while it is in no list, and the guard is outside of what was used.
-        let emptied = unsafe { place.chunk.pages.zero(place.within(used), 0) };
-        if emptied.is_ok() {
-            self.state().cold.push(place);
+        self.state().warm.push_back(Free { place, used, kept });
+        let mut given_up = 0;
+        while given_up < kept && self.warm.is_too_much() {
+            let Some(Free { place, used, kept }) = self.state().warm.pop_front() else { return };
+            self.warm.0.fetch_sub(kept, Ordering::Relaxed);
+            given_up += kept;
+            // SAFETY: the slot is nobody's while it is in no list, and the guard is outside of what was used.
+            let emptied = unsafe { place.chunk.pages.zero(place.within(used), 0) };
+            if emptied.is_ok() {
+                self.state().cold.push(place);
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker};
 
 use pin_project_lite::pin_project;
 
@@ -40,6 +40,8 @@ pub(super) struct Residence {
     image: Arc<Image>,
     /// Held while the process has its turn, and while its pages come or go.
     turn: Mutex<Turn>,
+    /// Of a process that could not have its turn, because its pages came or went.
+    waits: Mutex<Option<Waker>>,
     /// Taken after `turn`.
     parts: Mutex<Vec<Part>>,
 }
@@ -50,6 +52,24 @@ struct Turn {
     stay: Stay,
     /// Whether the pager knows that it is there.
     is_queued: bool,
+    /// When it was paged out last.
+    left: Option<u32>,
+    /// So many times as long as others it must have waited before it is paged out.
+    patience: u32,
+}
+
+/// One that comes back so many ticks after it was paged out was paged out in vain.
+const SOON: u32 = 8;
+
+/// The most patient process waits so many times as long.
+const MOST_PATIENT: u32 = 8;
+
+impl Turn {
+    /// It was paged out, and has a turn again: if it does that again and again, it is left alone for longer.
+    fn came_back(&mut self, now: u32) {
+        let soon = self.left.is_some_and(|left| now.wrapping_sub(left) < SOON);
+        self.patience = if soon { (self.patience * 2).min(MOST_PATIENT) } else { 1 };
+    }
 }
 
 enum Stay {
@@ -99,8 +119,7 @@ impl<F: Future, I: FnMut() -> bool> Future for InTurns<F, I> {
         let this = self.project();
         let polled = match this.turns {
             Some(turns) => {
-                let Some(polled) = turns.turn(|| this.call.poll(task), this.is_idle) else {
-                    task.waker().wake_by_ref();
+                let Some(polled) = turns.turn(task, |task| this.call.poll(task), this.is_idle) else {
                     return Poll::Pending;
                 };
                 polled
@@ -121,28 +140,39 @@ pub(in crate::engine) struct Turns {
 impl Turns {
     /// Of an instance to come, which is compared with `image`.
     pub(super) fn new(pager: Arc<Pager>, image: Arc<Image>) -> Self {
-        let turn = Mutex::new(Turn { last: 0, stay: Stay::Busy, is_queued: false });
-        let residence = Arc::new(Residence { pager, image, turn, parts: Mutex::default() });
+        let turn = Mutex::new(Turn { last: 0, stay: Stay::Busy, is_queued: false, left: None, patience: 1 });
+        let waits = Mutex::default();
+        let residence = Arc::new(Residence { pager, image, turn, waits, parts: Mutex::default() });
         Self { other: Some(residence.clone()), residence }
     }
 
-    /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: others
-    /// have their turns first.
-    fn turn<T>(&mut self, poll: impl FnOnce() -> Poll<T>, is_idle: impl FnOnce() -> bool) -> Option<Poll<T>> {
-        let mut turn = try_locked(&self.residence.turn)?;
+    /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: it is
+    /// woken when that is done.
+    fn turn<T>(
+        &mut self,
+        task: &mut task::Context<'_>,
+        poll: impl FnOnce(&mut task::Context<'_>) -> Poll<T>,
+        is_idle: impl FnOnce() -> bool,
+    ) -> Option<Poll<T>> {
+        let mut turn = try_locked(&self.residence.turn).or_else(|| {
+            *locked(&self.residence.waits) = Some(task.waker().clone());
+            // It may have been done before it was known that somebody waits for it.
+            try_locked(&self.residence.turn)
+        })?;
         if let Stay::Out(packed) = mem::replace(&mut turn.stay, Stay::Busy) {
+            turn.came_back(self.residence.pager.now());
             // SAFETY: the turn is held, and the process is not polled yet.
             unsafe { self.residence.page_in(&packed, |_| true) };
         }
         let polled = {
             let _current = Current::enter(&mut self.other);
-            poll()
+            poll(task)
         };
         if polled.is_pending() && is_idle() {
             turn.stay = Stay::Idle;
             turn.last = self.residence.pager.now();
-            if !mem::replace(&mut turn.is_queued, true) {
-                self.residence.pager.watch(self.residence.clone());
+            if !turn.is_queued {
+                turn.is_queued = self.residence.pager.watch(self.residence.clone());
             }
         }
         Some(polled)
@@ -155,8 +185,10 @@ impl Turns {
 
     /// What is in the memories now, for other instances to be compared with.
     pub(in crate::engine) fn image(&mut self) -> Image {
+        let turn = locked(&self.residence.turn);
+        debug_assert!(matches!(turn.stay, Stay::Busy), "what is idle may be paged out");
         let parts = locked(&self.residence.parts);
-        // SAFETY: nothing of the instance runs between turns.
+        // SAFETY: nothing of the instance runs between turns, and this one is held.
         Image(parts.iter().map(|part| unsafe { part.contents(MAX_PAGES) }).collect())
     }
 }
@@ -248,21 +280,35 @@ impl Residence {
     }
 
     #[cfg(test)]
+    pub(super) fn forget_the_past(&self) {
+        locked(&self.turn).patience = 1;
+    }
+
+    #[cfg(test)]
     pub(super) fn places(&self) -> Vec<crate::engine::store::part::Place> {
         locked(&self.parts).iter().filter_map(Part::place).collect()
     }
 
     /// Pages the process out if it has had no turn for more than so many ticks.
     pub(super) fn sweep(&self, now: u32, idle_ticks: u32) -> Swept {
+        let swept = self.look_at(now, idle_ticks);
+        if let Some(waker) = locked(&self.waits).take() {
+            waker.wake();
+        }
+        swept
+    }
+
+    fn look_at(&self, now: u32, idle_ticks: u32) -> Swept {
         // Whoever has it has a turn.
         let Some(mut turn) = try_locked(&self.turn) else { return Swept::Stays };
         match turn.stay {
             Stay::Busy => return Swept::Stays,
-            Stay::Idle if now.wrapping_sub(turn.last) <= idle_ticks => return Swept::Stays,
+            Stay::Idle if now.wrapping_sub(turn.last) <= idle_ticks * turn.patience => return Swept::Stays,
             Stay::Idle => {
                 // SAFETY: the turn is held, so that nothing of the instance runs.
                 if let Ok(packed) = unsafe { self.page_out() } {
                     turn.stay = Stay::Out(packed);
+                    turn.left = Some(now);
                     self.pager.count_out();
                 }
             }

@@ -12,6 +12,7 @@ mod processes;
 mod relations;
 mod servers;
 mod supervisors;
+mod tables;
 
 use helpers as helper;
 
@@ -114,6 +115,18 @@ regrow_sdk::component! {
     "hibernate-refused" => process hibernation::with_an_open_file,
     /// GenServers that hibernate.
     "hibernate-servers" => process hibernation::servers,
+    /// Tables of all kinds, and everything that can be done with rows.
+    "tables" => process tables::rows,
+    /// Match specifications: selections, counts, deletions, replacements, continuations.
+    "table-selections" => process tables::selections,
+    /// To whom tables belong, and who may use them.
+    "table-owners" => process tables::owners,
+    /// What makes no sense for a table.
+    "table-nonsense" => process tables::nonsense,
+    /// A table that grows beyond its owner's limit.
+    "table-limits" => process tables::limits,
+    /// Names of tables without a grant.
+    "table-denied" => process tables::denied,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
@@ -155,6 +168,10 @@ regrow_sdk::component! {
     "helper-informs" => init helper::informs,
     /// Helper: says what it may reach.
     "helper-reach" => process grants::reach,
+    /// Helper: uses a table of another process.
+    "helper-table-user" => process tables::user,
+    /// Helper: makes a table with an heir, and ends when it is told to.
+    "helper-table-owner" => process tables::owner,
     /// Helper: a server for the tests of GenServer.
     "helper-server" => server servers::Ledger,
 }
