@@ -459,8 +459,15 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     /// # Errors
     /// [`TableError`]
     pub fn add(&self, key: &K, step: impl Into<Term>, increment: i64) -> Result<i64, TableError> {
-        let sums = self.update_counter(key, &[CounterUpdate::of(step, increment)], None)?;
-        sums.first().copied().ok_or(TableError::NoElement)
+        sys::table::add(self.id, &encoded_key(key)?, &encode(&[step.into()])?, increment)
+    }
+
+    /// Adds to the value under a key, which is an integer; what it becomes (`update_counter/3`).
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn increment(&self, key: &K, by: i64) -> Result<i64, TableError> {
+        sys::table::add(self.id, &encoded_key(key)?, &encode::<[Term; 0]>(&[])?, by)
     }
 
     /// Adds to integers in the value under a key, one after the other, at once; what they become. A key that is not there begins

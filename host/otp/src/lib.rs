@@ -80,7 +80,7 @@ pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};
 pub use simulator::Simulator;
 pub use table::{
-    Access, CounterUpdate, Cursor, ElementUpdate, Heir, MAX_KEY_BYTES, Row, Scan, ScanAction, Scanned,
-    TableError, TableHandle, TableId, TableInfo, TableKind, TableOptions,
+    Access, CounterUpdate, Cursor, ElementUpdate, Heir, KnownTable, MAX_KEY_BYTES, Row, Scan, ScanAction,
+    Scanned, TableError, TableHandle, TableId, TableInfo, TableKind, TableOptions,
 };
 pub use worker::Workers;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use regrow_otp::{Context, Pid};
+use regrow_otp::{Context, KnownTable, Pid, TableError, TableHandle, TableId};
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::bindings::sockets::tcp::TcpSocket;
 use wasmtime_wasi::p2::bindings::sockets::udp::UdpSocket;
@@ -53,6 +53,8 @@ pub struct GuestState {
     resolving: Vec<(u32, String)>,
     /// What is kept over all instances of the process.
     pub(super) kept: Arc<Kept>,
+    /// The table that it used last.
+    known_table: Option<KnownTable>,
 }
 
 /// Names that a process may look up at once.
@@ -73,6 +75,7 @@ impl GuestState {
             wasi: None,
             resolving: Vec::new(),
             kept: Arc::default(),
+            known_table: None,
         }
     }
 
@@ -85,13 +88,14 @@ impl GuestState {
             wasi: None,
             resolving: Vec::new(),
             kept,
+            known_table: None,
             owner: Some(owner),
         }
     }
 
     /// The process; an error that traps while a component describes itself.
     pub(super) fn owner(&self) -> wasmtime::Result<&Owner> {
-        self.owner.as_ref().ok_or_else(|| wasmtime::format_err!("`describe` may not call the host"))
+        self.owner.as_ref().ok_or_else(outside)
     }
 
     pub(super) fn context(&self) -> wasmtime::Result<&Context> {
@@ -179,6 +183,23 @@ impl GuestState {
         self.wasi.get_or_insert_with(|| Box::new(Wasi::new(grants, kept.network(grants), output, process)))
     }
 
+    /// A table; it is remembered, so that it is at hand when the same is used again.
+    pub(super) fn known_table(
+        &mut self,
+        id: TableId,
+    ) -> wasmtime::Result<Result<TableHandle<'_>, TableError>> {
+        let Self { owner, known_table, .. } = self;
+        let Some(Owner { context, .. }) = owner else { return Err(outside()) };
+        if known_table.as_ref().is_none_or(|known| known.id() != id) {
+            match context.find_table(id) {
+                Ok(found) => *known_table = Some(found),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        let known = known_table.as_ref().map(|known| context.known_table(known));
+        Ok(known.ok_or(TableError::NoTable))
+    }
+
     /// What the guest printed to its standard error last.
     pub(super) fn last_error(&self) -> String {
         self.output.last_error()
@@ -198,6 +219,10 @@ impl GuestState {
         context.checkpoint().await;
         Ok(context)
     }
+}
+
+fn outside() -> wasmtime::Error {
+    wasmtime::format_err!("`describe` may not call the host")
 }
 
 impl WasiView for GuestState {

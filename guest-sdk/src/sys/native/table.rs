@@ -124,6 +124,11 @@ pub(crate) fn compare_and_swap(table: TableId, key: &[u8], expected: &[u8], new:
     with(table, |table| table.compare_and_swap(key, expected, new))
 }
 
+pub(crate) fn add(table: TableId, key: &[u8], path: &[u8], increment: i64) -> Answer<i64> {
+    let path: Vec<Term> = decode(path)?;
+    with(table, |table| table.add(key, path, increment))
+}
+
 pub(crate) fn update_counter(
     table: TableId,
     key: &[u8],

@@ -113,6 +113,10 @@ pub(crate) fn compare_and_swap(table: TableId, key: &[u8], expected: &[u8], new:
     Ok(wit::compare_and_swap(table.into(), key, expected, new)?)
 }
 
+pub(crate) fn add(table: TableId, key: &[u8], path: &[u8], increment: i64) -> Answer<i64> {
+    Ok(wit::add(table.into(), key, path, increment)?)
+}
+
 pub(crate) fn update_counter(
     table: TableId,
     key: &[u8],

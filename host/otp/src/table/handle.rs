@@ -14,7 +14,17 @@ use crate::table::{Access, Header, MAX_KEY_BYTES, Row, Table, TableError, TableI
 /// A table, as a process sees it. Every method looks anew whether the process may do it, and does it wholly or not at all.
 pub struct TableHandle<'a> {
     pub(super) context: &'a Context,
-    pub(super) table: Arc<Table>,
+    pub(super) table: Cow<'a, Arc<Table>>,
+}
+
+/// A table that was found, to be used again without being looked for. It may have been deleted meanwhile.
+pub struct KnownTable(pub(super) Arc<Table>);
+
+impl KnownTable {
+    /// Which table it is.
+    pub fn id(&self) -> TableId {
+        self.0.id
+    }
 }
 
 /// What is known about a table (`ets:info/1`).
@@ -39,6 +49,9 @@ pub struct TableInfo {
     /// Whether somebody goes through it while rows are deleted.
     pub fixed: bool,
 }
+
+/// Values of so many bytes are copied while their part of the table is locked.
+const COPIED: usize = 1024;
 
 pub(super) fn good_key(key: &[u8]) -> Result<Cow<'_, [u8]>, TableError> {
     if key.len() > MAX_KEY_BYTES {
@@ -109,6 +122,23 @@ impl TableHandle<'_> {
             return Err(TableError::WrongKind);
         }
         self.read(key, |rows| rows.first().cloned())
+    }
+
+    /// A copy of the value under a key, of tables that have one at most.
+    ///
+    /// # Errors
+    /// [`TableError`]
+    pub fn get_value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TableError> {
+        if self.table.is_bag() {
+            return Err(TableError::WrongKind);
+        }
+        let found = self.read(key, |rows| {
+            // A small value is copied at once: the count of who shares it would be written by everybody who reads it.
+            rows.first().map(|row| {
+                if row.value().len() <= COPIED { Ok(row.value().to_vec()) } else { Err(row.clone()) }
+            })
+        })?;
+        Ok(found.map(|found| found.unwrap_or_else(|row| row.value().to_vec())))
     }
 
     /// Whether there is a row under a key (`member/2`).

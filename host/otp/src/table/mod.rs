@@ -24,7 +24,7 @@ use siphasher::sip::SipHasher13;
 
 pub(crate) use directory::Tables;
 pub use error::TableError;
-pub use handle::{TableHandle, TableInfo};
+pub use handle::{KnownTable, TableHandle, TableInfo};
 pub(crate) use owner::Garbage;
 pub use row::Row;
 pub use scan::{Cursor, Scan, ScanAction, Scanned};

@@ -1,5 +1,6 @@
 //! To whom tables belong: their beginning, their way from process to process, their end.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLockWriteGuard};
 
@@ -13,7 +14,7 @@ use crate::process::{Context, Process, ProcessKind, SpawnOptions, yield_now};
 use crate::received::{SystemKind, SystemMessage};
 use crate::runtime::{Inner, Runtime};
 use crate::signal::Signal;
-use crate::table::handle::TableHandle;
+use crate::table::handle::{KnownTable, TableHandle};
 use crate::table::shard::Shard;
 use crate::table::{Access, EMPTY_TABLE_BYTES, Header, Heir, Table, TableError, TableId, TableOptions};
 
@@ -67,8 +68,21 @@ impl Context {
     /// # Errors
     /// [`TableError::NoTable`]
     pub fn table(&self, id: TableId) -> Result<TableHandle<'_>, TableError> {
-        let table = self.runtime().inner.tables.get(id).ok_or(TableError::NoTable)?;
-        Ok(TableHandle { context: self, table })
+        let KnownTable(table) = self.find_table(id)?;
+        Ok(TableHandle { context: self, table: Cow::Owned(table) })
+    }
+
+    /// Looks for a table that will be used more than once.
+    ///
+    /// # Errors
+    /// [`TableError::NoTable`]
+    pub fn find_table(&self, id: TableId) -> Result<KnownTable, TableError> {
+        self.runtime().inner.tables.get(id).map(KnownTable).ok_or(TableError::NoTable)
+    }
+
+    /// A table that was found, for this process to use.
+    pub fn known_table<'a>(&'a self, table: &'a KnownTable) -> TableHandle<'a> {
+        TableHandle { context: self, table: Cow::Borrowed(&table.0) }
     }
 }
 

@@ -19,7 +19,18 @@ impl Row {
 
     /// Both have been checked.
     pub(super) fn new(key: &[u8], value: &[u8]) -> Self {
-        let bytes = key.iter().chain(value).copied().collect();
+        /// Rows of up to so many bytes are put together on the stack.
+        const SMALL: usize = 256;
+        let len = key.len() + value.len();
+        let mut small = [0; SMALL];
+        let bytes = match small.get_mut(..len) {
+            Some(small) => {
+                small[..key.len()].copy_from_slice(key);
+                small[key.len()..].copy_from_slice(value);
+                Arc::from(&*small)
+            }
+            None => Arc::from([key, value].concat()),
+        };
         Self { bytes, key_len: key.len() as u32 }
     }
 

@@ -69,6 +69,17 @@ impl TableHandle<'_> {
         self.update(key, default, |value| updates.iter().map(|update| counted(value, update)).collect())
     }
 
+    /// Adds to one integer in the value under a key; what it becomes (`update_counter/3`, rule E10).
+    ///
+    /// # Errors
+    /// [`TableError`]: nothing has changed, then. [`TableError::NotAnInteger`] also if the sum is beyond `i64`.
+    pub fn add(&self, key: &[u8], path: Vec<Term>, increment: i64) -> Result<i64, TableError> {
+        let update = CounterUpdate { path, increment, threshold: None };
+        self.update(key, None, |value| {
+            i64::try_from(counted(value, &update)?).map_err(|_| TableError::NotAnInteger)
+        })
+    }
+
     /// Replaces elements of the value under a key, at once; false if there is no such key and no `default` (rule E11).
     ///
     /// # Errors

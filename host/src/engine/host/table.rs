@@ -89,9 +89,8 @@ impl GuestState {
         table: wit::TableId,
         does: impl FnOnce(&TableHandle<'_>) -> Result<T, TableError>,
     ) -> wasmtime::Result<Answer<T>> {
-        let context = self.charged(bytes).await?;
-        let done = context.table(table.into()).and_then(|table| does(&table));
-        Ok(done.map_err(Into::into))
+        self.charged(bytes).await?;
+        Ok(self.known_table(table.into())?.and_then(|table| does(&table)).map_err(Into::into))
     }
 
     /// Whether the guest may make, find or rename a table of that name.
@@ -237,8 +236,8 @@ impl Host for GuestState {
         value: Vec<u8>,
     ) -> wasmtime::Result<Answer<()>> {
         let context = self.charged(key.len() + value.len()).await?;
-        let inserted = context.check_message_bytes(value.len()).map_err(TableError::Limit);
-        let inserted = inserted.and_then(|()| context.table(table.into())?.insert(&[(&key, &value)]));
+        good!(context.check_message_bytes(value.len()).map_err(TableError::Limit));
+        let inserted = self.known_table(table.into())?.and_then(|table| table.insert(&[(&key, &value)]));
         Ok(inserted.map_err(Into::into))
     }
 
@@ -259,8 +258,7 @@ impl Host for GuestState {
     }
 
     async fn get(&mut self, table: wit::TableId, key: Vec<u8>) -> wasmtime::Result<Answer<Option<Vec<u8>>>> {
-        let row = self.with_table(key.len(), table, |table| table.get(&key)).await?;
-        let value = row.map(|row| row.map(|row| row.value().to_vec()));
+        let value = self.with_table(key.len(), table, |table| table.get_value(&key)).await?;
         if let Ok(Some(value)) = &value {
             self.charge_moved(value.len()).await;
         }
@@ -330,6 +328,18 @@ impl Host for GuestState {
         good!(self.context()?.check_message_bytes(new.len()).map_err(TableError::Limit));
         let bytes = key.len() + expected.len() + new.len();
         self.with_table(bytes, table, |table| table.compare_and_swap(&key, &expected, &new)).await
+    }
+
+    async fn add(
+        &mut self,
+        table: wit::TableId,
+        key: Vec<u8>,
+        path: Vec<u8>,
+        increment: i64,
+    ) -> wasmtime::Result<Answer<i64>> {
+        let counted =
+            self.with_table(key.len() + path.len(), table, |table| table.add(&key, steps(&path)?, increment));
+        counted.await
     }
 
     async fn update_counter(

@@ -97,9 +97,14 @@ fn updates() -> Result<(), ExitReason> {
     assert_eq!(players.get(&1)?, Some(player("swapped", 8)));
     let counters: Table<String, i64> = TableOptions::new(Kind::Set).create()?;
     let hits = "hits".to_owned();
+    assert_eq!(counters.increment(&hits, 1), Err(TableError::NoKey));
     for expected in 1..=3 {
         assert_eq!(counters.update_counter(&hits, &[CounterUpdate::of_value(1)], Some(&0))?, [expected]);
     }
+    assert_eq!(counters.increment(&hits, -10)?, -7);
+    counters.insert(&hits, &i64::MAX)?;
+    assert_eq!(counters.increment(&hits, 1), Err(TableError::NotAnInteger), "beyond what `i64` holds");
+    assert_eq!(counters.get(&hits)?, Some(i64::MAX));
     Ok(())
 }
 

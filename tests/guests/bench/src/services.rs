@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::table::{CounterUpdate, Expression, Kind, MatchSpec, Pattern, Table, TableOptions, Variable};
+use regrow_sdk::table::{Expression, Kind, MatchSpec, Pattern, Table, TableOptions, Variable};
 use regrow_sdk::{ExitReason, Pid, mailbox};
 use serde_bytes::ByteBuf;
 
@@ -93,7 +93,7 @@ pub(crate) fn counter(count: u32) -> Time {
     table.insert(&1, &0)?;
     let start = Instant::now();
     for _ in 0..count {
-        table.update_counter(&1, &[CounterUpdate::of_value(1)], None)?;
+        table.increment(&1, 1)?;
     }
     let time = start.elapsed();
     assert_eq!(table.get(&1)?, Some(count.into()));
