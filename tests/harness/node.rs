@@ -161,6 +161,14 @@ impl TestNode {
         Self::start_tree(tree, "", 2, None)
     }
 
+    /// As [`TestNode::start`], with more for the component `behaviour`, as its limits or grants.
+    ///
+    /// # Panics
+    /// If the tree is wrong.
+    pub fn start_with(tree: &str, behaviour: &str) -> Self {
+        Self::start_tree(tree, behaviour, 2, None)
+    }
+
     /// As [`TestNode::start`], on one worker thread.
     ///
     /// # Panics

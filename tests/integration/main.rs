@@ -10,3 +10,4 @@ mod mailboxes;
 mod reports;
 mod steering;
 mod supervision;
+mod tables;

@@ -81,6 +81,6 @@ pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};
 pub use simulator::Simulator;
 pub use table::{
     Access, CounterUpdate, Cursor, ElementUpdate, Heir, KnownTable, MAX_KEY_BYTES, Row, Scan, ScanAction,
-    Scanned, TableError, TableHandle, TableId, TableInfo, TableKind, TableOptions,
+    Scanned, StartTable, TableError, TableHandle, TableId, TableInfo, TableKind, TableOptions,
 };
 pub use worker::Workers;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use regrow_otp::Budget;
 use regrow_otp::supervisor::{Backoff, MAX_CHILD_ID_BYTES, OverIntensity, Restart, Shutdown};
+use regrow_otp::{Budget, TableKind};
 use regrow_term::Term;
 
 use crate::manifest::component::{Grants, Limits, read_budget, read_grants, read_limits};
@@ -24,7 +24,7 @@ impl Child {
     /// How many processes it begins with.
     pub(super) fn size(&self) -> u64 {
         match &self.start {
-            ChildStart::Worker { .. } => 1,
+            ChildStart::Worker { .. } | ChildStart::Table(_) => 1,
             ChildStart::Supervisor(nested) => nested.size(),
         }
     }
@@ -73,7 +73,27 @@ pub enum ChildStart {
     },
     /// A supervisor.
     Supervisor(Supervisor),
+    /// A process of the host's that keeps a table for others.
+    Table(SharedTable),
 }
+
+/// A table that outlives its users: `table = { name = "sessions", kind = "ordered_set" }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedTable {
+    /// The name under which everybody finds it who has a grant.
+    pub name: Located<String>,
+    /// Which rows it holds.
+    pub kind: TableKind,
+    /// The limits of the process that keeps it.
+    pub limits: Limits,
+}
+
+const TABLE_KINDS: [(&str, TableKind); 4] = [
+    ("set", TableKind::Set),
+    ("ordered_set", TableKind::OrderedSet),
+    ("bag", TableKind::Bag),
+    ("duplicate_bag", TableKind::DuplicateBag),
+];
 
 const SHUTDOWNS: [(&str, Shutdown); 2] =
     [("brutal_kill", Shutdown::BrutalKill), ("infinity", Shutdown::Infinity)];
@@ -91,7 +111,10 @@ pub(super) fn read_child(value: &Value<'_>, depth: usize, errors: &Reading<'_>) 
         }
         Some(nested) => Table::of(nested, "supervisor", errors)
             .map(|table| ChildStart::Supervisor(read_supervisor(table, depth + 1))),
-        None => read_worker(&table),
+        None => match table.table("table") {
+            Some(shared) => read_table(&table, shared),
+            None => read_worker(&table),
+        },
     };
     let count = table.integer("count", 1).unwrap_or(1);
     let restart = table.word("restart", &Restart::ALL).unwrap_or_default();
@@ -184,7 +207,8 @@ fn numbered(child: &Child, n: u64) -> Child {
     let mut child = child.clone();
     child.id.value = numbered_name(&child.id.value, n);
     if let ChildStart::Worker { name: Some(name), .. }
-    | ChildStart::Supervisor(Supervisor { name: Some(name), .. }) = &mut child.start
+    | ChildStart::Supervisor(Supervisor { name: Some(name), .. })
+    | ChildStart::Table(SharedTable { name, .. }) = &mut child.start
     {
         name.value = numbered_name(&name.value, n);
     }
@@ -195,8 +219,17 @@ fn numbered_name(name: &str, n: u64) -> String {
     format!("{name}-{n}")
 }
 
+fn read_table(child: &Table<'_, '_>, table: Table<'_, '_>) -> Option<ChildStart> {
+    let name = table.required_string("name", "the name under which the table is found");
+    let kind = table.word("kind", &TABLE_KINDS).unwrap_or_default();
+    table.finish();
+    let limits = child.table("limits").map(read_limits).unwrap_or_default();
+    Some(ChildStart::Table(SharedTable { name: name?, kind, limits }))
+}
+
 fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {
-    let component = table.required_string("component", "the component that it runs, or a `supervisor` table");
+    let component =
+        table.required_string("component", "the component that it runs, or a `supervisor` or `table` table");
     let entry = table.required_string("entry", "the entry of the component that it runs");
     let name = table.string("name");
     // Without arguments an entry gets the empty list: in serde's encoding that is Rust's `()`.

@@ -9,7 +9,7 @@ mod reader;
 mod supervisor;
 
 pub use application::{Manifest, ManifestError};
-pub use child::{Child, ChildStart};
+pub use child::{Child, ChildStart, SharedTable};
 pub use component::{Component, Dir, Grants, Limits};
 pub use diagnostic::{Diagnostic, Located, Source, Span};
 pub use supervisor::{Supervisor, SupervisorKind};

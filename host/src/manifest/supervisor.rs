@@ -59,6 +59,7 @@ impl Supervisor {
                 }
                 (ChildStart::Worker { name, .. }, _) => names.extend(name.clone()),
                 (ChildStart::Supervisor(nested), _) => names.extend(nested.names()),
+                (ChildStart::Table(_), _) => {}
             }
         }
         names
@@ -68,7 +69,7 @@ impl Supervisor {
     pub(super) fn supervisor_names(&self) -> Vec<String> {
         let nested = self.children.iter().flat_map(|child| match &child.start {
             ChildStart::Supervisor(nested) => nested.supervisor_names(),
-            ChildStart::Worker { .. } => Vec::new(),
+            ChildStart::Worker { .. } | ChildStart::Table(_) => Vec::new(),
         });
         self.name.iter().map(|name| name.value.clone()).chain(nested).collect()
     }
@@ -82,6 +83,7 @@ impl Supervisor {
                     components.insert(component.value.as_str());
                 }
                 ChildStart::Supervisor(nested) => components.extend(nested.components()),
+                ChildStart::Table(_) => {}
             }
         }
         components
@@ -222,9 +224,13 @@ fn check_kind(table: &Table<'_, '_>, flags: &SupFlags, kind: &SupervisorKind, ch
             error(value("children"), message, &format!("there are {}", children.len()));
         }
         SupervisorKind::Template { .. } | SupervisorKind::Partitions(_)
-            if matches!(children[0].start, ChildStart::Supervisor(_)) =>
+            if !matches!(children[0].start, ChildStart::Worker { .. }) =>
         {
-            error(children[0].id.span.clone(), "a template is a worker", "this is a supervisor");
+            let what = match children[0].start {
+                ChildStart::Table(_) => "this is a table",
+                _ => "this is a supervisor",
+            };
+            error(children[0].id.span.clone(), "a template is a worker", what);
         }
         SupervisorKind::Template { .. }
             if matches!(&children[0].start, ChildStart::Worker { name: Some(_), .. }) =>

@@ -126,9 +126,22 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
         Setting::live("over_intensity", child.over_intensity.name()),
     ];
     settings.extend(budget_settings(child.budget.as_ref()));
-    let ChildStart::Worker { component, entry, name, args, limits, grants: narrowed } = &child.start else {
-        settings.push(Setting::fixed("type", "supervisor"));
-        return settings;
+    let (component, entry, name, args, limits, narrowed) = match &child.start {
+        ChildStart::Worker { component, entry, name, args, limits, grants } => {
+            (component, entry, name, args, limits, grants)
+        }
+        ChildStart::Supervisor(_) => {
+            settings.push(Setting::fixed("type", "supervisor"));
+            return settings;
+        }
+        // Another kind or name is another table.
+        ChildStart::Table(table) => {
+            settings.push(Setting::fixed("type", "table"));
+            settings.push(Setting::fixed("table", table.name.value.as_str()));
+            settings.push(Setting::fixed("kind", format!("{:?}", table.kind)));
+            settings.extend(limit_settings(&tree::limits(&GuestLimits::default(), &table.limits)));
+            return settings;
+        }
     };
     settings.push(Setting::fixed("type", "worker"));
     settings.push(Setting::fixed("component", component.value.as_str()));

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use regrow_otp::Budget;
 use regrow_otp::supervisor::{ChildSpec, ChildType, StartChild, SupervisorSpec, joined_arguments};
+use regrow_otp::{Access, Budget, StartTable, TableOptions};
 use regrow_term::Term;
 
 use crate::engine::{
@@ -76,6 +76,17 @@ impl TreeBuilder<'_> {
             ChildStart::Supervisor(nested) => {
                 let nested = self.supervisor(nested, &format!("{path}/{id}"))?.budget(child.budget.clone());
                 ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
+            }
+            ChildStart::Table(table) => {
+                let options = TableOptions {
+                    name: Some(table.name.value.clone()),
+                    kind: table.kind,
+                    access: Access::Public,
+                    heir: None,
+                };
+                let limits = limits(&GuestLimits::default(), &table.limits).process;
+                let budget = child.budget.clone().map(|budget| (format!("{path}/{id}").into(), budget));
+                ChildSpec::worker(id, Arc::new(StartTable { options, limits, budget }))
             }
             ChildStart::Worker { .. } => {
                 let budget = child.budget.clone().map(|budget| (format!("{path}/{id}").into(), budget));

@@ -97,6 +97,32 @@ fn what_makes_no_sense_in_a_supervisor_is_said_where_it_stands() {
         (entry, "entry = \"${ENTRY}\"", "14:9: the environment has no variable \"ENTRY\" (used here)"),
         (entry, "entry = \"${ENTRY\"", "14:9: `${` has no `}` (the name of a variable ends with it)"),
     ]);
+    let table = |table: &str| {
+        let worker =
+            GOOD.lines().filter(|line| line.starts_with("component =") || line.starts_with("entry ="));
+        let worker: Vec<&str> = worker.collect();
+        GOOD.replace(worker[0], table).replace(worker[1], "")
+    };
+    assert_eq!(parse(&table("table = { name = \"t\", kind = \"ordered_set\" }")), [""; 0]);
+    for (text, expected) in [
+        (
+            "table = { kind = \"set\" }",
+            "13:9: `name` is missing (this needs `name`: the name under which the table is found)",
+        ),
+        ("table = { name = \"t\", kind = \"list\" }", "13:30: `kind` can't be \"list\""),
+        (
+            "table = { name = \"a\\nb\" }",
+            "13:18: \"a\\nb\" is no name for a table (expected 1 to 255 bytes without control characters)",
+        ),
+    ] {
+        let errors = parse(&table(text));
+        assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");
+    }
+    let two = table("table = { name = \"t\" }")
+        + "\n[[supervisor.children]]\nid = \"b\"\ntable = { name = \"t\" }\n";
+    assert!(parse(&two)[0].contains("the table \"t\" is declared twice"), "{:?}", parse(&two));
+    let template = table("table = { name = \"t\" }").replace("one_for_one", "simple_one_for_one");
+    assert!(parse(&template)[0].contains("this is a table"), "{:?}", parse(&template));
     let one_for_all = GOOD
         .replace("one_for_one", "one_for_all")
         .replace(entry, "entry = \"main\"\nover_intensity = \"park\"");

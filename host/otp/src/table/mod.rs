@@ -7,6 +7,7 @@
 mod directory;
 mod error;
 mod handle;
+mod keep;
 mod owner;
 mod row;
 mod scan;
@@ -25,6 +26,7 @@ use siphasher::sip::SipHasher13;
 pub(crate) use directory::Tables;
 pub use error::TableError;
 pub use handle::{KnownTable, TableHandle, TableInfo};
+pub use keep::StartTable;
 pub(crate) use owner::Garbage;
 pub use row::Row;
 pub use scan::{Cursor, Scan, ScanAction, Scanned};

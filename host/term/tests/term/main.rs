@@ -6,7 +6,7 @@ mod match_spec;
 use proptest::prelude::*;
 use regrow_term::{Term, decode, encode};
 
-pub fn terms() -> impl Strategy<Value = Term> {
+pub(crate) fn terms() -> impl Strategy<Value = Term> {
     let leaf = prop_oneof![
         Just(Term::Null),
         any::<bool>().prop_map(Term::from),

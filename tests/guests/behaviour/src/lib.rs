@@ -172,6 +172,8 @@ regrow_sdk::component! {
     "helper-table-user" => process tables::user,
     /// Helper: makes a table with an heir, and ends when it is told to.
     "helper-table-owner" => process tables::owner,
+    /// Helper: counts its starts in a table of the manifest's.
+    "helper-visitor" => process tables::visitor,
     /// Helper: a server for the tests of GenServer.
     "helper-server" => server servers::Ledger,
 }

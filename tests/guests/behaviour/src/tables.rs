@@ -343,3 +343,12 @@ pub fn denied(_: ()) -> Result<(), ExitReason> {
     assert_eq!((Table::<u32, u32>::find("mine/a"), Table::find("mine/b")), (None, Some(mine)));
     Ok(())
 }
+
+pub fn visitor(_: ()) -> Result<(), ExitReason> {
+    let visits: Table<String, u64> = Table::find("visits").expect("it is declared");
+    assert_eq!(visits.info()?.access, Access::Public);
+    let count = CounterUpdate::of_value(1);
+    let visit = visits.update_counter(&"visits".to_owned(), &[count], Some(&0))?;
+    assert!(visit == [3], "on visit {}", visit[0]);
+    Ok(())
+}
