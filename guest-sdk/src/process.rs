@@ -85,12 +85,6 @@ pub struct Grants {
     pub lookup: Vec<String>,
     /// Tables that it may make and find.
     pub tables: Vec<String>,
-    /// Registries that it may start and use.
-    pub registries: Vec<String>,
-    /// Scopes whose process groups it may join and look into.
-    pub groups: Vec<String>,
-    /// PubSubs that it may subscribe to and publish on.
-    pub topics: Vec<String>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Supervisors that it may manage.

@@ -1,5 +1,4 @@
-//! What a process keeps in the host, beside what is in its own memory: tables, what it has registered, what it subscribes to.
-//! It ends with the process, and is charged while it lasts.
+//! What a process keeps in the host, beside what is in its own memory. It ends with the process, and is charged while it lasts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -29,7 +29,7 @@ pub struct Limits {
     pub handles: u64,
     /// Lines that the process may log in a second. More are dropped and counted.
     pub log_lines_per_second: u64,
-    /// Bytes that the process keeps in the host for itself and others: its tables, what it has registered and subscribed to.
+    /// Bytes that the process keeps in the host for itself and others: its tables.
     pub kept_bytes: u64,
 }
 

@@ -60,12 +60,6 @@ pub struct Grants {
     pub lookup: Vec<Located<String>>,
     /// Tables that it may make and find.
     pub tables: Vec<Located<String>>,
-    /// Registries that it may start and use.
-    pub registries: Vec<Located<String>>,
-    /// Scopes whose process groups it may join and look into.
-    pub groups: Vec<Located<String>>,
-    /// PubSubs that it may subscribe to and publish on.
-    pub topics: Vec<Located<String>>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Names of supervisors that it may manage.
@@ -158,9 +152,6 @@ pub(super) fn read_grants(table: Table<'_, '_>) -> Grants {
         register: table.strings("register"),
         lookup: table.strings("lookup"),
         tables: table.strings("tables"),
-        registries: table.strings("registries"),
-        groups: table.strings("groups"),
-        topics: table.strings("topics"),
         list_processes: flag("list_processes"),
         supervise: table.strings("supervise"),
         start_children: table.strings("start_children"),

@@ -46,12 +46,6 @@ pub struct Grants {
     pub lookup: Vec<NamePattern>,
     /// Names of tables that it may make and find.
     pub tables: Vec<NamePattern>,
-    /// Names of registries that it may start, register in and look into.
-    pub registries: Vec<NamePattern>,
-    /// Names of scopes whose process groups it may join and look into.
-    pub groups: Vec<NamePattern>,
-    /// Names of PubSubs that it may subscribe to and publish on.
-    pub topics: Vec<NamePattern>,
     /// Whether it may list the processes and names of the node.
     pub list_processes: bool,
     /// Names of supervisors that it may manage, beside those that descend from its processes.
@@ -162,9 +156,6 @@ impl Grants {
             register: intersections(&self.register, &other.register, NamePattern::intersection),
             lookup: intersections(&self.lookup, &other.lookup, NamePattern::intersection),
             tables: intersections(&self.tables, &other.tables, NamePattern::intersection),
-            registries: intersections(&self.registries, &other.registries, NamePattern::intersection),
-            groups: intersections(&self.groups, &other.groups, NamePattern::intersection),
-            topics: intersections(&self.topics, &other.topics, NamePattern::intersection),
             list_processes: self.list_processes && other.list_processes,
             supervise: common(&self.supervise, &other.supervise),
             start_children: intersections(&self.start_children, &other.start_children, |one, other| {
@@ -204,9 +195,6 @@ impl Grants {
             .or_else(|| first("register", &self.register, &wanted.register, NamePattern::covers))
             .or_else(|| first("lookup", &self.lookup, &wanted.lookup, NamePattern::covers))
             .or_else(|| first("tables", &self.tables, &wanted.tables, NamePattern::covers))
-            .or_else(|| first("registries", &self.registries, &wanted.registries, NamePattern::covers))
-            .or_else(|| first("groups", &self.groups, &wanted.groups, NamePattern::covers))
-            .or_else(|| first("topics", &self.topics, &wanted.topics, NamePattern::covers))
             .or_else(|| flag("list_processes", self.list_processes, wanted.list_processes))
             .or_else(|| first("supervise", &self.supervise, &wanted.supervise, same))
             .or_else(|| {
@@ -228,7 +216,7 @@ impl fmt::Display for Grants {
             let access = if dir.write { "read-write" } else { "read" };
             format!("{} as {} ({access})", dir.host.display(), dir.guest)
         });
-        let lists: [(&str, Vec<String>); 15] = [
+        let lists: [(&str, Vec<String>); 12] = [
             ("dirs", dirs.collect()),
             ("env", self.env.iter().map(|(name, _)| name.clone()).collect()),
             ("args", self.args.clone()),
@@ -239,9 +227,6 @@ impl fmt::Display for Grants {
             ("register", shown(&self.register)),
             ("lookup", shown(&self.lookup)),
             ("tables", shown(&self.tables)),
-            ("registries", shown(&self.registries)),
-            ("groups", shown(&self.groups)),
-            ("topics", shown(&self.topics)),
             ("supervise", self.supervise.clone()),
             ("start_children", self.start_children.clone()),
         ];
@@ -286,9 +271,6 @@ mod tests {
             register: vec![name("a/*")],
             lookup: vec![name("*")],
             tables: vec![name("t*")],
-            registries: vec![name("r*")],
-            groups: vec![name("g*")],
-            topics: vec![name("t*")],
             list_processes: true,
             supervise: vec!["pool".into()],
             start_children: vec!["b".into()],
@@ -309,7 +291,7 @@ mod tests {
     #[test]
     fn each_grant_counts() {
         type Take = fn(&mut Grants);
-        let without: [(&str, Take); 20] = [
+        let without: [(&str, Take); 17] = [
             ("dirs /data", |grants| grants.dirs.clear()),
             ("env A", |grants| grants.env.clear()),
             ("args", |grants| grants.args.clear()),
@@ -323,9 +305,6 @@ mod tests {
             ("register a/*", |grants| grants.register.clear()),
             ("lookup *", |grants| grants.lookup.clear()),
             ("tables t*", |grants| grants.tables.clear()),
-            ("registries r*", |grants| grants.registries.clear()),
-            ("groups g*", |grants| grants.groups.clear()),
-            ("topics t*", |grants| grants.topics.clear()),
             ("list_processes", |grants| grants.list_processes = false),
             ("supervise pool", |grants| grants.supervise.clear()),
             ("start_children b", |grants| grants.start_children.clear()),
