@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::budget::{Account, Resource};
 use crate::exit_reason::{LimitExceeded, LimitKind};
+use crate::group::Scope;
 use crate::process::Process;
 use crate::sync::Mutex;
 use crate::table::TableId;
@@ -61,6 +62,19 @@ pub(crate) struct Held {
     pub(crate) tables: Vec<TableId>,
     /// How often it has fixed tables, whoever owns them.
     pub(crate) fixed: BTreeMap<TableId, u64>,
+    /// Scopes of process groups that it has started.
+    pub(crate) scopes_started: Vec<Arc<Scope>>,
+    /// Scopes in which it is a member of a group, or wants to know of changes, or did.
+    pub(crate) scopes: Vec<Arc<Scope>>,
+}
+
+impl Held {
+    /// There is something in that scope to be released.
+    pub(crate) fn note_scope(&mut self, scope: &Arc<Scope>) {
+        if !self.scopes.iter().any(|known| Arc::ptr_eq(known, scope)) {
+            self.scopes.push(scope.clone());
+        }
+    }
 }
 
 impl Holdings {

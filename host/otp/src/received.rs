@@ -99,6 +99,10 @@ pub enum SystemKind {
     /// A table has come from another process (`{'ETS-TRANSFER', Table, From, Data}`, rules E18, E19). The payload: the table
     /// and the data.
     TableTransfer,
+    /// Processes have joined a group (`{Ref, join, Group, Pids}`, rule PG7). The payload: the group and the pids.
+    GroupJoin,
+    /// Processes have left a group, or ended.
+    GroupLeave,
     /// A supervisor is asked something.
     SupervisorRequest(SupervisorRequest),
     /// A supervisor answers.
@@ -108,7 +112,7 @@ pub enum SystemKind {
 impl SystemKind {
     /// Whether it is there because of what another process did, and not because its receiver asked for it.
     pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self, Self::TableTransfer)
+        matches!(self, Self::TableTransfer | Self::GroupJoin | Self::GroupLeave)
     }
 
     /// Its name, as guests see it.
@@ -118,6 +122,8 @@ impl SystemKind {
             Self::CancelTimer(_) => "cancel-timer",
             Self::ReadTimer(_) => "read-timer",
             Self::TableTransfer => "table-transfer",
+            Self::GroupJoin => "group-join",
+            Self::GroupLeave => "group-leave",
             Self::SupervisorRequest(_) => "supervisor-request",
             Self::SupervisorResponse(_) => "supervisor-response",
         }

@@ -12,6 +12,7 @@ use crate::balance::Totals;
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
+use crate::group::Scopes;
 use crate::info::{InfoItem, InfoTooLarge, ProcessInfo};
 use crate::names::{Names, RegisterError};
 use crate::pid::{Pid, Reference};
@@ -64,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) names: Names,
     pub(crate) partitions: PartitionTable,
     pub(crate) tables: Tables,
+    pub(crate) scopes: Scopes,
     pub(crate) timers: Timers,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -81,6 +83,7 @@ impl Runtime {
             names: Names::default(),
             partitions: PartitionTable::default(),
             tables: Tables::default(),
+            scopes: Scopes::default(),
             timers: Timers::default(),
             scheduler: Arc::new(Scheduler::new(config.workers)),
             clock: config.clock,

@@ -141,12 +141,12 @@ impl Context {
         self.runtime.inner.send(pid, Signal::Exit { from: self.pid(), reason });
     }
 
-    /// Removes the first message that is `unwanted` from the mailbox, if there is one. Not for messages of
+    /// Removes the first message that is `unwanted` from the mailbox; whether there was one. Not for messages of
     /// processes, whose room is counted.
-    pub(crate) fn discard(&self, unwanted: impl Fn(&Received) -> bool) {
+    pub(crate) fn discard(&self, unwanted: impl Fn(&Received) -> bool) -> bool {
         self.settle();
         let discarded = self.process.state.lock().mailbox.take_first(unwanted);
-        drop(discarded);
+        discarded.is_some()
     }
 
     /// Sends what only the host says.

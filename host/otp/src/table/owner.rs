@@ -308,6 +308,7 @@ impl Inner {
     pub(crate) fn release_holdings(&self, process: &Process) -> Garbage {
         let Some(holdings) = process.holdings.get() else { return Garbage::new() };
         let held = std::mem::take(&mut *holdings.held.lock());
+        self.leave_all_groups(process.pid, &held.scopes_started, &holdings.keeper, &held.scopes);
         for (id, times) in held.fixed {
             if let Some(table) = self.tables.get(id) {
                 table.unfix(times);

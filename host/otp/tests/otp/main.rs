@@ -5,6 +5,7 @@ mod budgets;
 mod calls;
 mod costs;
 mod full_mailboxes;
+mod groups;
 mod info;
 mod links;
 mod mailbox;
