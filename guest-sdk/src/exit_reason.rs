@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, LimitExceeded};
+use crate::group::GroupError;
 use crate::mailbox::CallError;
 use crate::table::TableError;
 
@@ -112,7 +113,7 @@ macro_rules! error_reasons {
     )*};
 }
 
-error_reasons!(Error, DecodeError, EncodeError, CallError, TableError);
+error_reasons!(Error, DecodeError, EncodeError, CallError, TableError, GroupError);
 
 #[cfg(feature = "std")]
 error_reasons!(std::io::Error);

@@ -40,6 +40,7 @@ mod component;
 mod error;
 mod exit_reason;
 pub mod gen_server;
+pub mod group;
 mod logging;
 pub mod mailbox;
 pub mod names;

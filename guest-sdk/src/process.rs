@@ -85,6 +85,8 @@ pub struct Grants {
     pub lookup: Vec<String>,
     /// Tables that it may make and find.
     pub tables: Vec<String>,
+    /// Names of scopes whose process groups it may use.
+    pub groups: Vec<String>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Supervisors that it may manage.

@@ -132,6 +132,8 @@ const OTHERS: &[&str] = &[
     "hibernate-refused",
     "table-limits",
     "table-denied",
+    "groups",
+    "groups-denied",
 ];
 
 /// Those of `grants.rs`.
@@ -195,6 +197,17 @@ fn e24_a_table_grows_up_to_its_owners_limit() {
 fn names_of_tables_need_a_grant() {
     let log = passes("table-denied", "", "grants.tables = [\"mine/*\"]");
     assert!(log.contains("tables"), "it is told: {log}");
+}
+
+#[test]
+fn pg1_to_pg8_groups() {
+    passes("groups", "", "grants.groups = [\"chat\", \"other\"]");
+}
+
+#[test]
+fn scopes_of_groups_need_a_grant() {
+    let log = passes("groups-denied", "", "grants.groups = [\"mine/*\"]");
+    assert!(log.contains("groups"), "it is told: {log}");
 }
 
 #[test]

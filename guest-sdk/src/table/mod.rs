@@ -118,7 +118,7 @@ pub(crate) struct TableId {
 /// a table of other types gives [`TableError::Decode`].
 pub struct Table<K, V> {
     id: TableId,
-    of: PhantomData<fn(&K, &V) -> (K, V)>,
+    of: PhantomData<(K, V)>,
 }
 
 /// How an integer in a value changes.
@@ -538,6 +538,9 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
     }
 }
 
+/// Keys and values.
+pub(crate) type EncodedRows = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The longest key: the host would refuse a longer one, too, but what is very large does not even get there.
 const MAX_KEY_BYTES: usize = 64 << 10;
 
@@ -548,7 +551,7 @@ fn encoded_key<K: Serialize>(key: &K) -> Result<Vec<u8>, TableError> {
 
 fn encoded_rows<'a, K: Serialize + 'a, V: Serialize + 'a>(
     rows: impl IntoIterator<Item = (&'a K, &'a V)>,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, TableError> {
+) -> Result<EncodedRows, TableError> {
     rows.into_iter().map(|(key, value)| Ok((encoded_key(key)?, encode(value)?))).collect()
 }
 

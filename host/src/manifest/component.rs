@@ -60,6 +60,8 @@ pub struct Grants {
     pub lookup: Vec<Located<String>>,
     /// Tables that it may make and find.
     pub tables: Vec<Located<String>>,
+    /// Names of scopes whose process groups it may use.
+    pub groups: Vec<Located<String>>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Names of supervisors that it may manage.
@@ -152,6 +154,7 @@ pub(super) fn read_grants(table: Table<'_, '_>) -> Grants {
         register: table.strings("register"),
         lookup: table.strings("lookup"),
         tables: table.strings("tables"),
+        groups: table.strings("groups"),
         list_processes: flag("list_processes"),
         supervise: table.strings("supervise"),
         start_children: table.strings("start_children"),

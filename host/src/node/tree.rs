@@ -163,6 +163,7 @@ pub(super) fn grants(spec: &manifest::Grants, folders: &Folders) -> (Grants, Vec
         register: patterns("register", &spec.register, NamePattern::parse, &mut errors),
         lookup: patterns("lookup", &spec.lookup, NamePattern::parse, &mut errors),
         tables: patterns("tables", &spec.tables, NamePattern::parse, &mut errors),
+        groups: patterns("groups", &spec.groups, NamePattern::parse, &mut errors),
         list_processes: spec.list_processes,
         supervise: names(&spec.supervise),
         start_children: names(&spec.start_children),

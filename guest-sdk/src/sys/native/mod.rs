@@ -2,6 +2,7 @@
 //! guests' logic and for documentation.
 
 mod convert;
+pub(crate) mod group;
 pub(crate) mod supervisor;
 pub(crate) mod table;
 mod thread;

@@ -6,7 +6,7 @@ use regrow_term::{MatchSpec, Matcher, Term, decode, encode};
 
 use crate::pid::Pid;
 use crate::sys::native::current;
-use crate::table::{Access, CounterUpdate, Kind, TableError, TableId, TableInfo, TableOptions};
+use crate::table::{Access, CounterUpdate, EncodedRows, Kind, TableError, TableId, TableInfo, TableOptions};
 
 type Answer<T> = Result<T, TableError>;
 
@@ -76,11 +76,11 @@ fn borrowed(rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<(&[u8], &[u8])> {
     rows.iter().map(|(key, value)| (key.as_slice(), value.as_slice())).collect()
 }
 
-pub(crate) fn insert_all(table: TableId, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Answer<()> {
+pub(crate) fn insert_all(table: TableId, rows: EncodedRows) -> Answer<()> {
     with(table, |table| table.insert(&borrowed(&rows)))
 }
 
-pub(crate) fn insert_new(table: TableId, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Answer<bool> {
+pub(crate) fn insert_new(table: TableId, rows: EncodedRows) -> Answer<bool> {
     with(table, |table| table.insert_new(&borrowed(&rows)))
 }
 

@@ -55,6 +55,7 @@ fn wit_grants(grants: Grants) -> process::Grants {
         register: grants.register,
         lookup: grants.lookup,
         tables: grants.tables,
+        groups: grants.groups,
         list_processes: grants.list_processes,
         supervise: grants.supervise,
         start_children: grants.start_children,

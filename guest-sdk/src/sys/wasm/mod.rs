@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 mod convert;
+pub(crate) mod group;
 #[cfg(not(feature = "std"))]
 mod memory;
 pub(crate) mod supervisor;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::pid::Pid;
 use crate::sys::wasm::bindings::regrow::otp::table as wit;
-use crate::table::{Access, CounterUpdate, Kind, TableError, TableId, TableInfo, TableOptions};
+use crate::table::{Access, CounterUpdate, EncodedRows, Kind, TableError, TableId, TableInfo, TableOptions};
 use crate::{Term, encode};
 
 type Answer<T> = Result<T, TableError>;
@@ -65,15 +65,15 @@ pub(crate) fn insert(table: TableId, key: &[u8], value: &[u8]) -> Answer<()> {
     Ok(wit::insert(table.into(), key, value)?)
 }
 
-fn wit_rows(rows: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<wit::Row> {
+fn wit_rows(rows: EncodedRows) -> Vec<wit::Row> {
     rows.into_iter().map(|(key, value)| wit::Row { key, value }).collect()
 }
 
-pub(crate) fn insert_all(table: TableId, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Answer<()> {
+pub(crate) fn insert_all(table: TableId, rows: EncodedRows) -> Answer<()> {
     Ok(wit::insert_all(table.into(), &wit_rows(rows))?)
 }
 
-pub(crate) fn insert_new(table: TableId, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Answer<bool> {
+pub(crate) fn insert_new(table: TableId, rows: EncodedRows) -> Answer<bool> {
     Ok(wit::insert_new(table.into(), &wit_rows(rows))?)
 }
 

@@ -46,6 +46,8 @@ pub struct Grants {
     pub lookup: Vec<NamePattern>,
     /// Names of tables that it may make and find.
     pub tables: Vec<NamePattern>,
+    /// Names of scopes whose process groups it may use.
+    pub groups: Vec<NamePattern>,
     /// Whether it may list the processes and names of the node.
     pub list_processes: bool,
     /// Names of supervisors that it may manage, beside those that descend from its processes.
@@ -156,6 +158,7 @@ impl Grants {
             register: intersections(&self.register, &other.register, NamePattern::intersection),
             lookup: intersections(&self.lookup, &other.lookup, NamePattern::intersection),
             tables: intersections(&self.tables, &other.tables, NamePattern::intersection),
+            groups: intersections(&self.groups, &other.groups, NamePattern::intersection),
             list_processes: self.list_processes && other.list_processes,
             supervise: common(&self.supervise, &other.supervise),
             start_children: intersections(&self.start_children, &other.start_children, |one, other| {
@@ -195,6 +198,7 @@ impl Grants {
             .or_else(|| first("register", &self.register, &wanted.register, NamePattern::covers))
             .or_else(|| first("lookup", &self.lookup, &wanted.lookup, NamePattern::covers))
             .or_else(|| first("tables", &self.tables, &wanted.tables, NamePattern::covers))
+            .or_else(|| first("groups", &self.groups, &wanted.groups, NamePattern::covers))
             .or_else(|| flag("list_processes", self.list_processes, wanted.list_processes))
             .or_else(|| first("supervise", &self.supervise, &wanted.supervise, same))
             .or_else(|| {
@@ -216,7 +220,7 @@ impl fmt::Display for Grants {
             let access = if dir.write { "read-write" } else { "read" };
             format!("{} as {} ({access})", dir.host.display(), dir.guest)
         });
-        let lists: [(&str, Vec<String>); 12] = [
+        let lists: [(&str, Vec<String>); 13] = [
             ("dirs", dirs.collect()),
             ("env", self.env.iter().map(|(name, _)| name.clone()).collect()),
             ("args", self.args.clone()),
@@ -227,6 +231,7 @@ impl fmt::Display for Grants {
             ("register", shown(&self.register)),
             ("lookup", shown(&self.lookup)),
             ("tables", shown(&self.tables)),
+            ("groups", shown(&self.groups)),
             ("supervise", self.supervise.clone()),
             ("start_children", self.start_children.clone()),
         ];
@@ -271,6 +276,7 @@ mod tests {
             register: vec![name("a/*")],
             lookup: vec![name("*")],
             tables: vec![name("t*")],
+            groups: vec![name("g*")],
             list_processes: true,
             supervise: vec!["pool".into()],
             start_children: vec!["b".into()],
@@ -291,7 +297,7 @@ mod tests {
     #[test]
     fn each_grant_counts() {
         type Take = fn(&mut Grants);
-        let without: [(&str, Take); 17] = [
+        let without: [(&str, Take); 18] = [
             ("dirs /data", |grants| grants.dirs.clear()),
             ("env A", |grants| grants.env.clear()),
             ("args", |grants| grants.args.clear()),
@@ -305,6 +311,7 @@ mod tests {
             ("register a/*", |grants| grants.register.clear()),
             ("lookup *", |grants| grants.lookup.clear()),
             ("tables t*", |grants| grants.tables.clear()),
+            ("groups g*", |grants| grants.groups.clear()),
             ("list_processes", |grants| grants.list_processes = false),
             ("supervise pool", |grants| grants.supervise.clear()),
             ("start_children b", |grants| grants.start_children.clear()),

@@ -217,6 +217,7 @@ fn texts(grants: &process::Grants) -> impl Iterator<Item = &String> {
         &grants.register,
         &grants.lookup,
         &grants.tables,
+        &grants.groups,
         &grants.supervise,
         &grants.start_children,
     ];
@@ -266,6 +267,7 @@ pub(super) fn handed_on(wanted: &process::Grants, own: &Grants) -> Result<Grants
         register: parsed(&wanted.register, NamePattern::parse)?,
         lookup: parsed(&wanted.lookup, NamePattern::parse)?,
         tables: parsed(&wanted.tables, NamePattern::parse)?,
+        groups: parsed(&wanted.groups, NamePattern::parse)?,
         list_processes: wanted.list_processes,
         supervise: wanted.supervise.clone(),
         start_children: wanted.start_children.clone(),

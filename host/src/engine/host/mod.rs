@@ -2,6 +2,7 @@
 
 mod authority;
 pub(super) mod convert;
+mod group;
 mod log;
 mod mailbox;
 mod names;

@@ -413,7 +413,11 @@ impl Host for GuestState {
     }
 
     async fn unfix(&mut self, table: wit::TableId) -> wasmtime::Result<()> {
-        self.with_table(0, table, |table| Ok(table.unfix())).await.map(drop)
+        let unfixed = self.with_table(0, table, |table| {
+            table.unfix();
+            Ok(())
+        });
+        unfixed.await.map(drop)
     }
 
     async fn select(

@@ -3,6 +3,7 @@
 
 mod calls;
 mod grants;
+mod groups;
 mod helpers;
 mod hibernation;
 mod messages;
@@ -127,6 +128,10 @@ regrow_sdk::component! {
     "table-limits" => process tables::limits,
     /// Names of tables without a grant.
     "table-denied" => process tables::denied,
+    /// Process groups: joining, leaving, watching, dying.
+    "groups" => process groups::groups,
+    /// Scopes without a grant, and what makes no sense.
+    "groups-denied" => process groups::denied,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
