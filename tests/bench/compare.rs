@@ -11,8 +11,11 @@ pub(crate) fn compare(engine: &Engine, programs: &[&Program]) {
     println!("medians of {ROUNDS} rounds, in turns; below 1.00 is faster than Regrow");
     for threads in [1, 2] {
         println!("{:<46} {:>14} {:>14} {:>14}", format!("{threads} threads"), "Regrow", "BEAM", "RUSM");
-        let hosts =
-            [Some(Host::regrow(engine, threads)), Host::beam("processes", threads), Host::rusm(threads)];
+        let hosts = [
+            Some(Host::regrow(engine, "processes", threads)),
+            Host::beam("processes", threads),
+            Host::rusm(threads),
+        ];
         let columns = in_turns(&hosts, programs);
         for (row, program) in programs.iter().enumerate() {
             let Some(own) = columns[0][row].map(|total| program.figure(total)) else { continue };

@@ -10,7 +10,7 @@ use regrow::observe::Level;
 use regrow_otp::{Destination, SpawnOptions};
 use regrow_term::{decode, encode};
 use regrow_tests::report::{Goal, Report};
-use regrow_tests::{bench_node, run_native};
+use regrow_tests::{bench_node, guest_folder, run_native};
 use tempfile::TempDir;
 
 /// Each program is run so often; the median is shown.
@@ -73,18 +73,25 @@ pub(crate) enum Host {
 }
 
 impl Host {
-    /// Guests on so many workers.
-    pub(crate) fn regrow(engine: &Engine, workers: usize) -> Self {
-        let tree = r#"
+    /// Guests on so many workers, of the component that has the bench's programs.
+    pub(crate) fn regrow(engine: &Engine, bench: &str, workers: usize) -> Self {
+        let component = if bench == "processes" { "bench" } else { bench };
+        let folder = guest_folder(component);
+        let tree = format!(
+            r#"
+            [components.programs]
+            path = {folder:?}
+            limits = {{ timers = 1_000_000, kept_bytes = "2 GiB" }}
+            grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
             [supervisor]
             [[supervisor.children]]
             id = "bench"
-            component = "bench"
+            component = "programs"
             entry = "bench"
             name = "bench"
-            limits = { kept_bytes = "2 GiB" }
-            "#;
-        Self::Regrow(Box::new(bench_node(engine, tree, workers, Level::Error)))
+            "#
+        );
+        Self::Regrow(Box::new(bench_node(engine, &tree, workers, Level::Error)))
     }
 
     /// The BEAM, if it is installed.
@@ -182,7 +189,7 @@ pub(crate) fn measure(bench: &'static str, engine: &Engine, programs: &[&Program
         "medians of {ROUNDS} rounds; guests with encoding included; 1 and 2 are workers, or schedulers of the BEAM"
     );
     println!("{:<46} {:>11} {:>11} {:>11} {:>11}", "", "Regrow 1", "Regrow 2", "BEAM 1", "BEAM 2");
-    let guests = [1, 2].map(|workers| Some(Host::regrow(engine, workers)));
+    let guests = [1, 2].map(|workers| Some(Host::regrow(engine, bench, workers)));
     let hosts: Vec<Option<Host>> =
         guests.into_iter().chain([1, 2].map(|schedulers| Host::beam(bench, schedulers))).collect();
     let columns = in_turns(&hosts, programs);

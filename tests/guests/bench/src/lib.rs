@@ -2,12 +2,10 @@
 
 mod isolation;
 mod programs;
-mod services;
 
 use regrow_sdk::{ExitReason, mailbox};
 
 use programs::*;
-use regrow_sdk::table::Kind;
 
 /// Serves calls, each a program and how much of it to do, with the time that it took, in microseconds.
 fn bench(_: ()) -> Result<(), ExitReason> {
@@ -30,18 +28,6 @@ fn bench(_: ()) -> Result<(), ExitReason> {
             "pipeline" => pipeline(count),
             "timer" => timers(count),
             "expire" => expiries(count),
-            "lookup in 10" => services::lookups(Kind::Set, 10, count),
-            "lookup in 1000" => services::lookups(Kind::Set, 1_000, count),
-            "lookup in 1000000" => services::lookups(Kind::Set, 1_000_000, count),
-            "lookup by two" => services::by_two(false, count),
-            "ordered lookup" => services::lookups(Kind::OrderedSet, 1_000_000, count),
-            "insert new" => services::inserts(true, count),
-            "insert again" => services::inserts(false, count),
-            "insert by two" => services::by_two(true, count),
-            "counter" => services::counter(count),
-            "delete" => services::deletes(count),
-            "select" => services::select(count),
-            "traverse" => services::traverse(count),
             other => Err(ExitReason::error(&format!("there is no program {other:?}"))),
         };
         mailbox::reply(from, &(time?.as_secs_f64() * 1e6))?;
@@ -75,8 +61,6 @@ regrow_sdk::component! {
     "probe" => process isolation::probe,
     /// Computes without end.
     "spin" => process isolation::spin,
-    /// Uses a table beside another process.
-    "table half" => process services::half,
     /// Links a chain behind itself.
     "chain" => process chain_link,
 }
