@@ -130,6 +130,8 @@ pub enum LimitKind {
     Handles,
     /// Bytes that a process keeps in the host.
     KeptBytes,
+    /// Rows of one key in a bag.
+    RowsPerKey,
     /// Live processes of a budget.
     BudgetProcesses,
     /// Bytes of memory of a budget.
@@ -163,6 +165,7 @@ impl LimitKind {
             Self::Children => "children",
             Self::Handles => "handles",
             Self::KeptBytes => "kept_bytes",
+            Self::RowsPerKey => "rows_per_key",
             Self::BudgetProcesses => "budget.processes",
             Self::BudgetMemory => "budget.memory_bytes",
             Self::BudgetReductions => "budget.reductions",

@@ -82,7 +82,8 @@ pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};
 pub use simulator::Simulator;
 pub use table::{
-    Access, CounterUpdate, Cursor, ElementUpdate, Heir, KnownTable, MAX_KEY_BYTES, Row, Scan, ScanAction,
-    Scanned, StartTable, TableError, TableHandle, TableId, TableInfo, TableKind, TableOptions,
+    Access, CounterUpdate, Cursor, ElementUpdate, Heir, KnownTable, MAX_CHANGED_BYTES, MAX_CHANGES,
+    MAX_KEY_BYTES, MAX_ROWS_PER_KEY, Row, Scan, ScanAction, Scanned, StartTable, TableError, TableHandle,
+    TableId, TableInfo, TableKind, TableOptions,
 };
 pub use worker::Workers;

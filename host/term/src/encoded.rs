@@ -1,6 +1,7 @@
 //! Terms that stay encoded: read, compared and matched where they are, without building a [`Term`].
 
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::ToString;
 use core::cmp::Ordering;
 
@@ -71,13 +72,21 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-/// Bytes that hold one term, in the form in which terms are kept.
+/// Terms of so many bytes are rewritten, if they are in another form: it takes many times as much memory.
+pub const MAX_REWRITTEN: usize = 64 << 10;
+
+/// Bytes that hold one term, in the form in which terms are kept. What is in another form is rewritten, if it is no larger than
+/// [`MAX_REWRITTEN`].
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that aren't one term, or one that is nested deeper than [`MAX_DEPTH`].
 pub fn canonical(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
     if Encoded::check(bytes).is_some() {
         return Ok(Cow::Borrowed(bytes));
+    }
+    if bytes.len() > MAX_REWRITTEN {
+        let why = format!("more than {MAX_REWRITTEN} bytes must be in canonical form, and these are not");
+        return Err(DecodeError::new(why));
     }
     let again = encode(&decode::<Term>(bytes)?).map_err(|error| DecodeError::new(error.to_string()))?;
     match Encoded::check(&again) {

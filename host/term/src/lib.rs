@@ -25,11 +25,11 @@ mod print;
 mod serde;
 mod term;
 
-pub use encoded::{Encoded, Items, MAX_DEPTH, Numbers, View, canonical};
+pub use encoded::{Encoded, Items, MAX_DEPTH, MAX_REWRITTEN, Numbers, View, canonical};
 pub use encoding::{DecodeError, EncodeError, decode, encode};
 pub use match_spec::{
     Clause, Expression, MAX_VARIABLES, MatchSpec, MatchSpecError, Operator, Pattern, Variable,
 };
-pub use matching::Matcher;
+pub use matching::{MAX_WORK, Matcher};
 pub use print::Preview;
 pub use term::Term;

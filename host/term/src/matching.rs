@@ -1,12 +1,17 @@
 //! Match specifications at work, on encoded rows.
 
 use alloc::{string::ToString, vec::Vec};
+use core::cell::Cell;
 use core::cmp::Ordering;
 
 use crate::Term;
 use crate::encoded::{Encoded, Numbers, View, canonical};
 use crate::encoding::encode;
 use crate::match_spec::{Clause, Expression, MAX_VARIABLES, MatchSpec, MatchSpecError, Operator, Pattern};
+
+/// The work that is done for one row, in bytes that are looked at or written: a row that takes more is not matched. It is what
+/// keeps a few bytes of specification from becoming any amount of work.
+pub const MAX_WORK: usize = 16 << 20;
 
 /// A match specification, made ready to be run on many rows.
 #[derive(Clone, Debug)]
@@ -66,7 +71,8 @@ impl Matcher {
         let begin = result.len();
         let (key, value) = (Encoded::trusted(key), Encoded::trusted(value));
         for clause in &self.clauses {
-            let mut row = Row { key, value, variables: [None; MAX_VARIABLES] };
+            let left = Cell::new(MAX_WORK);
+            let mut row = Row { key, value, variables: [None; MAX_VARIABLES], left };
             if row.matches(&clause.key, key)
                 && row.matches(&clause.value, value)
                 && clause.guards.iter().all(|guard| row.evaluate(guard).is_some_and(|value| value.is_true()))
@@ -149,6 +155,8 @@ struct Row<'a> {
     key: Encoded<'a>,
     value: Encoded<'a>,
     variables: [Option<Encoded<'a>>; MAX_VARIABLES],
+    /// What is left of the work that may be done.
+    left: Cell<usize>,
 }
 
 /// What an expression gives: a part of the row or of the specification, something new, or what has to be written down to
@@ -162,6 +170,15 @@ enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Its bytes, roughly.
+    fn len(&self) -> usize {
+        match self {
+            Self::Part(part) => part.bytes().len(),
+            Self::Written(bytes) => bytes.len(),
+            Self::Bool(_) | Self::Integer(_) | Self::Float(_) => size_of::<i128>(),
+        }
+    }
+
     fn is_true(&self) -> bool {
         self.as_bool() == Some(true)
     }
@@ -206,19 +223,34 @@ impl Value<'_> {
 }
 
 impl<'a> Row<'a> {
+    /// None if that is too much.
+    fn work(&self, bytes: usize) -> Option<()> {
+        self.left.set(self.left.get().checked_sub(bytes + 1)?);
+        Some(())
+    }
+
     fn matches(&mut self, pattern: &ReadyPattern, term: Encoded<'a>) -> bool {
         match pattern {
             ReadyPattern::Any => true,
-            ReadyPattern::Exactly(bytes) => term.bytes() == bytes.as_slice(),
-            ReadyPattern::Variable(number) => *self.variables[*number].get_or_insert(term) == term,
+            ReadyPattern::Exactly(bytes) => {
+                self.work(bytes.len()).is_some() && term.bytes() == bytes.as_slice()
+            }
+            ReadyPattern::Variable(number) => {
+                self.work(term.bytes().len()).is_some()
+                    && *self.variables[*number].get_or_insert(term) == term
+            }
             ReadyPattern::List(patterns) => {
                 let View::List(items) = term.view() else { return false };
                 items.left() == patterns.len() as u64
+                    && self.work(term.bytes().len()).is_some()
                     && patterns.iter().zip(items).all(|(pattern, item)| self.matches(pattern, item))
             }
             ReadyPattern::Map(entries) => {
                 matches!(term.view(), View::Map(_))
                     && entries.iter().all(|(key, pattern)| {
+                        if self.work(term.bytes().len()).is_none() {
+                            return false;
+                        }
                         let value = term.get(Encoded::trusted(key));
                         value.is_some_and(|value| self.matches(pattern, value))
                     })
@@ -231,6 +263,7 @@ impl<'a> Row<'a> {
     where
         'a: 's,
     {
+        self.work(0)?;
         match expression {
             ReadyExpression::Term(bytes) => Some(Value::Part(Encoded::trusted(bytes))),
             ReadyExpression::Variable(number) => self.variables[*number].map(Value::Part),
@@ -249,6 +282,7 @@ impl<'a> Row<'a> {
     fn write(&self, expression: &ReadyExpression, to: &mut Vec<u8>) -> Option<()> {
         match expression {
             ReadyExpression::Row => {
+                self.work(self.key.bytes().len() + self.value.bytes().len())?;
                 write_head(LIST, 2, to);
                 to.extend(self.key.bytes());
                 to.extend(self.value.bytes());
@@ -265,7 +299,11 @@ impl<'a> Row<'a> {
                     self.write(value, to)
                 })
             }
-            _ => self.evaluate(expression)?.write(to),
+            _ => {
+                let value = self.evaluate(expression)?;
+                self.work(value.len())?;
+                value.write(to)
+            }
         }
     }
 
@@ -285,7 +323,11 @@ impl<'a> Row<'a> {
             }
             _ => match operands {
                 [operand] => of_one(operator, &self.evaluate(operand)?),
-                [one, other] => of_two(operator, self.evaluate(one)?, self.evaluate(other)?),
+                [one, other] => {
+                    let (one, other) = (self.evaluate(one)?, self.evaluate(other)?);
+                    self.work(one.len() + other.len())?;
+                    of_two(operator, one, other)
+                }
                 _ => None,
             },
         }

@@ -1,20 +1,27 @@
 //! What a process does with the rows of a table.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
 
 use regrow_term::{Encoded, canonical};
 
+use crate::exit_reason::LimitKind;
+use crate::limits::check;
 use crate::pid::Pid;
 use crate::process::Context;
 use crate::table::shard::{Entry, Position, Shard};
-use crate::table::{Access, Header, MAX_KEY_BYTES, Row, Table, TableError, TableId, TableKind};
+use crate::table::{
+    Access, Header, MAX_KEY_BYTES, MAX_ROWS_PER_KEY, Row, Table, TableError, TableId, TableKind,
+};
 
 /// A table, as a process sees it. Every method looks anew whether the process may do it, and does it wholly or not at all.
 pub struct TableHandle<'a> {
     pub(super) context: &'a Context,
     pub(super) table: Cow<'a, Arc<Table>>,
+    /// Places that were passed on the way from row to row.
+    pub(super) passed: Cell<usize>,
 }
 
 /// A table that was found, to be used again without being looked for. It may have been deleted meanwhile.
@@ -68,6 +75,19 @@ impl TableHandle<'_> {
     /// Which table it is.
     pub fn id(&self) -> TableId {
         self.table.id
+    }
+
+    /// How many places this handle has passed on the way from row to row: work that a process should be charged for.
+    pub fn places_passed(&self) -> usize {
+        self.passed.get()
+    }
+
+    /// Counts the places from one position to another.
+    pub(super) fn pass(&self, from: &Position, to: &Position) {
+        if let (Position::Place(_) | Position::Begin, Position::Place(to)) = (from, to) {
+            let from = if let Position::Place(from) = from { *from } else { 0 };
+            self.passed.set(self.passed.get() + to.saturating_sub(from));
+        }
     }
 
     pub(super) fn may_read(&self) -> Result<(), TableError> {
@@ -169,7 +189,7 @@ impl TableHandle<'_> {
     fn put(&self, rows: &[(&[u8], &[u8])], only_new: bool) -> Result<bool, TableError> {
         let table = &*self.table;
         if let [(key, value)] = rows {
-            let row = Row::new(&good_key(key)?, &good_term(value)?);
+            let row = table.row(key, value)?;
             let header = self.may_write()?;
             let hash = table.hash(row.key());
             let mut shard = table.write(table.shard_of(hash));
@@ -180,7 +200,7 @@ impl TableHandle<'_> {
             return Ok(true);
         }
         let checked = |(key, value): &(&[u8], &[u8])| {
-            let row = Row::new(&good_key(key)?, &good_term(value)?);
+            let row = table.row(key, value)?;
             Ok((table.hash(row.key()), row))
         };
         let rows: Vec<(u64, Row)> = rows.iter().map(checked).collect::<Result<_, TableError>>()?;
@@ -188,6 +208,10 @@ impl TableHandle<'_> {
         let mut locked = table.lock(rows.iter().map(|(hash, _)| *hash));
         if only_new && rows.iter().any(|(hash, row)| !locked.of(*hash).rows(*hash, row.key()).is_empty()) {
             return Ok(false);
+        }
+        for (hash, row) in &rows {
+            // As if all of them had this key.
+            table.check_rows_per_key(locked.of(*hash).rows(*hash, row.key()).len(), rows.len())?;
         }
         // As if nothing made room for them: after that, none can be refused.
         let weight = rows.iter().map(|(_, row)| row.weight()).sum();
@@ -306,7 +330,11 @@ impl TableHandle<'_> {
     fn from(&self, shard: usize, position: Position) -> Option<Vec<u8>> {
         let key = |shard: usize, position: &Position| {
             let shard = self.table.read(shard);
-            let (rows, _) = shard.next(position)?;
+            let Some((rows, behind)) = shard.next(position) else {
+                self.pass(position, &Position::Place(shard.places()));
+                return None;
+            };
+            self.pass(position, &behind);
             rows.first().map(|row| row.key().to_vec())
         };
         let later = (shard + 1..self.table.shards.len()).find_map(|shard| key(shard, &Position::Begin));
@@ -404,6 +432,22 @@ impl Table {
         matches!(self.kind, TableKind::Bag | TableKind::DuplicateBag)
     }
 
+    /// A row, to be put in.
+    fn row(&self, key: &[u8], value: &[u8]) -> Result<Row, TableError> {
+        let row = Row::new(&good_key(key)?, &good_term(value)?);
+        let tag = if self.kind == TableKind::Bag { self.hash(row.value()) as u32 } else { 0 };
+        Ok(row.tagged(tag))
+    }
+
+    fn check_rows_per_key(&self, there: usize, more: usize) -> Result<(), TableError> {
+        let requested = (there + more) as u64;
+        let limit = LimitKind::RowsPerKey;
+        if self.is_bag() {
+            check(limit, MAX_ROWS_PER_KEY, requested)?;
+        }
+        Ok(())
+    }
+
     /// Puts in a row, if there is room for it.
     pub(super) fn put(
         &self,
@@ -415,6 +459,7 @@ impl Table {
         let weight = row.weight();
         // What the row replaces makes room for it.
         let freed = if self.is_bag() { 0 } else { shard.rows(hash, row.key()).iter().map(Row::weight).sum() };
+        self.check_rows_per_key(shard.rows(hash, row.key()).len(), 1)?;
         let charged = weight.saturating_sub(freed);
         header.grow(charged)?;
         let freed = self.put_charged(shard, hash, row);
@@ -425,7 +470,7 @@ impl Table {
     /// Puts in a row that has been charged for; what its charge was too much by.
     fn put_charged(&self, shard: &mut Shard, hash: u64, row: Row) -> u64 {
         match self.kind {
-            TableKind::Bag if shard.rows(hash, row.key()).contains(&row) => row.weight(),
+            TableKind::Bag if row.is_among(shard.rows(hash, row.key())) => row.weight(),
             TableKind::Bag | TableKind::DuplicateBag => {
                 shard.add(hash, row);
                 self.rows.fetch_add(1, Ordering::AcqRel);

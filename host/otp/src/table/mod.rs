@@ -37,6 +37,15 @@ use crate::holdings::Keeper;
 use crate::pid::Pid;
 use crate::table::shard::{Hashed, Shard};
 
+/// Rows that a key may have in a bag: they are looked at one after the other.
+pub const MAX_ROWS_PER_KEY: u64 = 10_000;
+
+/// Values of so many bytes can be changed in parts: they are taken apart for that.
+pub const MAX_CHANGED_BYTES: usize = 64 << 10;
+
+/// Changes of a value that are made at once.
+pub const MAX_CHANGES: usize = 64;
+
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 64 << 10;
 

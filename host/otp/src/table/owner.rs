@@ -1,6 +1,7 @@
 //! To whom tables belong: their beginning, their way from process to process, their end.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLockWriteGuard};
 
@@ -69,7 +70,7 @@ impl Context {
     /// [`TableError::NoTable`]
     pub fn table(&self, id: TableId) -> Result<TableHandle<'_>, TableError> {
         let KnownTable(table) = self.find_table(id)?;
-        Ok(TableHandle { context: self, table: Cow::Owned(table) })
+        Ok(TableHandle { context: self, table: Cow::Owned(table), passed: Cell::new(0) })
     }
 
     /// Looks for a table that will be used more than once.
@@ -82,7 +83,7 @@ impl Context {
 
     /// A table that was found, for this process to use.
     pub fn known_table<'a>(&'a self, table: &'a KnownTable) -> TableHandle<'a> {
-        TableHandle { context: self, table: Cow::Borrowed(&table.0) }
+        TableHandle { context: self, table: Cow::Borrowed(&table.0), passed: Cell::new(0) }
     }
 }
 

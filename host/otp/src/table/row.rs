@@ -11,6 +11,8 @@ use regrow_term::{Encoded, Numbers};
 pub struct Row {
     bytes: Arc<[u8]>,
     key_len: u32,
+    /// Of rows in bags: a part of the hash of the value, so that equal ones are soon found.
+    tag: u32,
 }
 
 impl Row {
@@ -31,7 +33,17 @@ impl Row {
             }
             None => Arc::from([key, value].concat()),
         };
-        Self { bytes, key_len: key.len() as u32 }
+        Self { bytes, key_len: key.len() as u32, tag: 0 }
+    }
+
+    /// For a bag.
+    pub(super) fn tagged(self, tag: u32) -> Self {
+        Self { tag, ..self }
+    }
+
+    /// Whether it is among rows of its bag.
+    pub(super) fn is_among(&self, rows: &[Self]) -> bool {
+        rows.iter().any(|other| other.tag == self.tag && other == self)
     }
 
     /// The key.

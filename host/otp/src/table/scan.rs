@@ -95,6 +95,9 @@ pub struct Scan {
     pub result_bytes: usize,
 }
 
+/// A piece ends after so many places without rows.
+const MAX_PLACES: usize = 100_000;
+
 /// What a piece of a walk has brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -106,6 +109,8 @@ pub struct Scanned {
     pub rows: usize,
     /// Their bytes.
     pub bytes: usize,
+    /// How many places were passed on the way from row to row.
+    pub places: usize,
 }
 
 impl TableHandle<'_> {
@@ -154,11 +159,13 @@ impl TableHandle<'_> {
                 let enough = scanned.matches >= piece.matches
                     || scanned.results.iter().map(Vec::len).sum::<usize>() >= piece.result_bytes;
                 if enough {
+                    scanned.places = self.places_passed();
                     cursor.0 = Some((shard, behind));
                     return Ok(scanned);
                 }
             }
-            if scanned.rows >= piece.rows {
+            scanned.places = self.places_passed();
+            if scanned.rows >= piece.rows || scanned.places >= MAX_PLACES {
                 break;
             }
         }
@@ -179,8 +186,10 @@ impl TableHandle<'_> {
         let guard: &Shard = &self.table.read(shard);
         while taken < at_most.min(BATCH) {
             let Some((rows, behind)) = guard.next(&position) else {
+                self.pass(&position, &Position::Place(guard.places()));
                 return (batch, Some((shard + 1, Position::Begin)));
             };
+            self.pass(&position, &behind);
             taken += rows.len();
             batch.push((rows.to_vec(), behind.clone()));
             position = behind;

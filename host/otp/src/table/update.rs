@@ -3,7 +3,7 @@
 use regrow_term::{Term, decode, encode};
 
 use crate::table::handle::{TableHandle, good_key, good_term};
-use crate::table::{Row, TableError};
+use crate::table::{MAX_CHANGED_BYTES, MAX_CHANGES, Row, TableError};
 
 /// How an integer in a value changes (`update_counter/3`, rule E10).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,14 @@ fn element_mut<'a>(value: &'a mut Term, path: &[Term]) -> Option<&'a mut Term> {
         (Term::Map(entries), key) => entries.iter_mut().find(|(k, _)| k == key).map(|(_, value)| value),
         _ => None,
     })
+}
+
+fn check_changes(changes: usize) -> Result<(), TableError> {
+    if changes > MAX_CHANGES {
+        let why = format!("no more than {MAX_CHANGES} changes are made at once, not {changes}");
+        return Err(TableError::BadTerm(why));
+    }
+    Ok(())
 }
 
 fn counted(value: &mut Term, update: &CounterUpdate) -> Result<i128, TableError> {
@@ -66,6 +74,7 @@ impl TableHandle<'_> {
         updates: &[CounterUpdate],
         default: Option<&[u8]>,
     ) -> Result<Vec<i128>, TableError> {
+        check_changes(updates.len())?;
         self.update(key, default, |value| updates.iter().map(|update| counted(value, update)).collect())
     }
 
@@ -90,6 +99,7 @@ impl TableHandle<'_> {
         updates: &[ElementUpdate],
         default: Option<&[u8]>,
     ) -> Result<bool, TableError> {
+        check_changes(updates.len())?;
         let element = |update: &ElementUpdate| {
             let bad_term = |error: regrow_term::DecodeError| TableError::BadTerm(error.to_string());
             decode::<Term>(&good_term(&update.value)?).map_err(bad_term)
@@ -131,6 +141,10 @@ impl TableHandle<'_> {
             (None, None) => return Err(TableError::NoKey),
         };
         let bad_term = |error: String| TableError::BadTerm(error);
+        if value.len() > MAX_CHANGED_BYTES {
+            let why = format!("a value of more than {MAX_CHANGED_BYTES} bytes is only replaced as a whole");
+            return Err(bad_term(why));
+        }
         let mut value: Term = decode(value).map_err(|error| bad_term(error.to_string()))?;
         let result = change(&mut value)?;
         let value = encode(&value).map_err(|error| bad_term(error.to_string()))?;

@@ -18,8 +18,18 @@ type Answer<T> = Result<T, wit::TableError>;
 /// Rows that are looked at before others have their turn.
 const ROWS_AT_ONCE: usize = 128;
 
+/// The largest match specification, in bytes.
+const MAX_SPEC_BYTES: usize = 64 << 10;
+
+/// Rows that are put in at once, at most: meanwhile nobody else has a turn.
+const MAX_ROWS_AT_ONCE: usize = 10_000;
+
 /// What it takes to look at a row, as bytes that are moved.
 const ROW_COST: usize = 512;
+
+/// What it takes to pass a place on the way to a row, likewise; a few of them are in the price of a call.
+const PLACE_COST: usize = 32;
+const FEW_PLACES: usize = 16;
 
 /// A table that is fixed while somebody goes through it.
 struct Fixed {
@@ -68,12 +78,19 @@ fn steps(path: &[u8]) -> Result<Vec<Term>, TableError> {
 }
 
 fn matcher(spec: &[u8]) -> Result<Matcher, TableError> {
+    if spec.len() > MAX_SPEC_BYTES {
+        return Err(TableError::BadMatchSpec(format!("it has more than {MAX_SPEC_BYTES} bytes")));
+    }
     let spec = canonical(spec).map_err(|error| TableError::BadMatchSpec(error.to_string()))?;
     let spec: MatchSpec = decode(&spec).map_err(|error| TableError::BadMatchSpec(error.to_string()))?;
     Ok(Matcher::new(&spec)?)
 }
 
 fn checked_rows(context: &Context, rows: &[wit::Row]) -> Result<(), TableError> {
+    if rows.len() > MAX_ROWS_AT_ONCE {
+        let why = format!("no more than {MAX_ROWS_AT_ONCE} rows are put in at once, not {}", rows.len());
+        return Err(TableError::BadTerm(why));
+    }
     rows.iter().try_for_each(|row| context.check_message_bytes(row.value.len()).map_err(TableError::Limit))
 }
 
@@ -90,7 +107,16 @@ impl GuestState {
         does: impl FnOnce(&TableHandle<'_>) -> Result<T, TableError>,
     ) -> wasmtime::Result<Answer<T>> {
         self.charged(bytes).await?;
-        Ok(self.known_table(table.into())?.and_then(|table| does(&table)).map_err(Into::into))
+        let mut passed = 0;
+        let done = self.known_table(table.into())?.and_then(|table| {
+            let done = does(&table);
+            passed = table.places_passed();
+            done
+        });
+        if passed > FEW_PLACES {
+            self.charge_moved(passed.saturating_mul(PLACE_COST)).await;
+        }
+        Ok(done.map_err(Into::into))
     }
 
     /// Whether the guest may make, find or rename a table of that name.
@@ -133,17 +159,20 @@ impl GuestState {
         let (mut results, mut matches, mut bytes) = (Vec::new(), 0, 0);
         let matcher = good!(matcher(spec));
         let _fixed = good!(Fixed::new(&context, id));
+        // The larger the specification, the fewer rows at a time.
+        let rows = (ROWS_AT_ONCE * ROW_COST / (ROW_COST + spec.len())).max(1);
         let most_bytes = usize::try_from(context.limits().message_bytes).unwrap_or(usize::MAX);
         while !cursor.is_at_end() && matches < limit && bytes < most_bytes {
-            let piece =
-                Scan { rows: ROWS_AT_ONCE, matches: limit - matches, result_bytes: most_bytes - bytes };
+            let piece = Scan { rows, matches: limit - matches, result_bytes: most_bytes - bytes };
             let scanned =
                 good!(context.table(id).and_then(|table| table.scan(&matcher, action, cursor, piece)));
             matches += scanned.matches;
             bytes += scanned.results.iter().map(Vec::len).sum::<usize>();
             results.extend(scanned.results);
             // What it takes grows with the specification, too.
-            let cost = scanned.bytes + scanned.rows.saturating_mul(ROW_COST + spec.len());
+            let cost = scanned.bytes
+                + scanned.places * PLACE_COST
+                + scanned.rows.saturating_mul(ROW_COST + spec.len());
             self.charged(cost).await?;
         }
         Ok(Ok((results, matches as u64)))

@@ -46,7 +46,7 @@ pub struct Clause {
     pub value: Pattern,
     /// All of them must be `true`. One that makes no sense for a row, as the sum of a text and a number, is not.
     pub guards: Vec<Expression>,
-    /// What comes of a row. A row for which it makes no sense is not matched.
+    /// What comes of a row. A row for which it makes no sense, or takes more than [`MAX_WORK`](crate::MAX_WORK), is not matched.
     pub result: Expression,
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use proptest::prelude::*;
-use regrow_term::{Encoded, MAX_DEPTH, Numbers, Term, View, canonical, decode, encode};
+use regrow_term::{Encoded, MAX_DEPTH, MAX_REWRITTEN, Numbers, Term, View, canonical, decode, encode};
 
 use crate::terms;
 
@@ -117,6 +117,17 @@ fn what_is_no_term_is_refused() {
     ] {
         assert!(canonical(bad).is_err(), "{:02x?}", &bad[..bad.len().min(12)]);
     }
+}
+
+#[test]
+fn what_is_large_must_be_in_the_one_form() {
+    let items = |length: &[u8], count: usize| [length, &vec![0x01; count]].concat();
+    let large = MAX_REWRITTEN + 1;
+    let length = [&[0x9a][..], &(large as u32).to_be_bytes()].concat();
+    assert!(canonical(&items(&length, large)).is_ok());
+    let indefinite = |count| [items(&[0x9f], count), vec![0xff]].concat();
+    assert!(canonical(&indefinite(large)).is_err());
+    assert!(canonical(&indefinite(1000)).is_ok());
 }
 
 #[test]

@@ -222,3 +222,33 @@ fn a_key_that_is_given_is_the_only_one() {
     assert_eq!(with(Pattern::Any).only_key(), None);
     assert_eq!(with(Pattern::List(vec![list(), Pattern::Any])).only_key(), None);
 }
+
+/// A few bytes of specification never become any amount of work or memory.
+#[test]
+fn what_takes_too_much_work_is_not_matched() {
+    let large = Term::Bytes(vec![0; 1 << 20]);
+    let many = |of: Expression| vec![of; 1000];
+    let compares = Expression::Apply(Operator::Equal, vec![Expression::Value, Expression::Value]);
+    let lengths = Expression::Apply(Operator::Length, vec![Expression::List(many(Expression::Row))]);
+    for (guards, result) in [
+        (vec![], Expression::List(many(Expression::Row))),
+        (many(compares), Expression::Key),
+        (
+            vec![Expression::Apply(Operator::Greater, vec![lengths, Expression::Term(0u64.into())])],
+            Expression::Key,
+        ),
+    ] {
+        let spec = clause(Pattern::Any, Pattern::Any, guards, result);
+        assert!(run(&spec, &Term::Null, &Term::Null).is_some(), "{:.60}", format!("{spec:?}"));
+        assert_eq!(run(&spec, &Term::Null, &large), None);
+    }
+    // Looking into large maps, again and again.
+    let map = Term::Map((0..100_000u64).map(|n| (n.into(), n.into())).collect());
+    let entries = (0..1000u64).map(|n| (Term::from(99_999 - n), Pattern::Any)).collect();
+    assert_eq!(
+        run(&clause(Pattern::Any, Pattern::Map(entries), vec![], Expression::Key), &Term::Null, &map),
+        None
+    );
+    let one = Pattern::Map(vec![(Term::from(99_999u64), Pattern::Any)]);
+    assert!(run(&clause(Pattern::Any, one, vec![], Expression::Key), &Term::Null, &map).is_some());
+}

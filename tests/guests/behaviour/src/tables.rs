@@ -285,6 +285,24 @@ pub fn nonsense(_: ()) -> Result<(), ExitReason> {
     assert!(matches!(table.insert(&long(10 << 20), &term("x")), Err(TableError::KeyTooLong(_))));
     assert!(matches!(raw::get(id, &encode(&long(100_000))?), Err(raw::TableError::KeyTooLong(_))));
     assert!(matches!(table.insert(&term("x"), &long(5 << 20)), Err(TableError::Limit(_))));
+    // What would take too long, or too much memory.
+    let many: Vec<(u32, u32)> = (0..10_001).map(|n| (n, n)).collect();
+    let numbers: Table<u32, u32> = TableOptions::new(Kind::Bag).create()?;
+    let refused = numbers.insert_all(many.iter().map(|(key, value)| (key, value)));
+    assert!(matches!(refused, Err(TableError::BadTerm(_))), "{refused:?}");
+    numbers.insert_all(many[1..].iter().map(|(_, value)| (&7, value)))?;
+    let limit = numbers.insert(&7, &77_777).unwrap_err();
+    assert!(matches!(&limit, TableError::Limit(limit) if limit.which == "rows_per_key"), "{limit}");
+    assert_eq!(numbers.lookup(&7)?.len(), 10_000);
+    let updates = vec![CounterUpdate::of_value(1); 65];
+    let counter: Table<u32, u32> = TableOptions::new(Kind::Set).create()?;
+    assert!(matches!(counter.update_counter(&1, &updates, Some(&0)), Err(TableError::BadTerm(_))));
+    assert_eq!(counter.get(&1)?, None);
+    let large: Table<u32, Vec<u32>> = TableOptions::new(Kind::Set).create()?;
+    large.insert(&1, &vec![1; 100_000])?;
+    assert!(matches!(large.add(&1, 0u64, 1), Err(TableError::BadTerm(_))));
+    let long = MatchSpec::new().give(Expression::List(vec![Expression::Row; 20_000]));
+    assert!(matches!(large.select::<Term>(&long), Err(TableError::BadMatchSpec(_))));
     // Of another type.
     let mistaken: Table<String, u64> = regrow_sdk::decode(&encode(&table)?)?;
     assert!(matches!(mistaken.get(&"key".to_owned()), Err(TableError::Decode(_))));
