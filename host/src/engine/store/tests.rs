@@ -216,8 +216,8 @@ fn one_that_is_large_or_busy_stays_where_it_is() {
         let residence = turns.residence();
         let mut run = pin!(InTurns::new(Some(turns), told(&store, &next), move || is_idle));
         *next.lock().unwrap() = Some(Box::new(|instance: &mut Instance| {
-            instance.grow(0, 4);
-            (0..4 * WASM_PAGE).step_by(PAGE_BYTES).for_each(|at| instance.write(0, at, 1));
+            instance.grow(0, 5);
+            (0..5 * WASM_PAGE).step_by(PAGE_BYTES).for_each(|at| instance.write(0, at, 1));
         }));
         assert!(poll(run.as_mut()).is_pending());
         assert_eq!(residence.sweep(10, 2), if is_idle { Swept::Leaves } else { Swept::Stays });
