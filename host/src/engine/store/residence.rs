@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{self, Poll, Waker};
+use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
 
@@ -40,8 +40,6 @@ pub(super) struct Residence {
     image: Arc<Image>,
     /// Held while the process has its turn, and while its pages come or go.
     turn: Mutex<Turn>,
-    /// Of a process that could not have its turn, because its pages came or went.
-    waits: Mutex<Option<Waker>>,
     /// Taken after `turn`.
     parts: Mutex<Vec<Part>>,
 }
@@ -119,7 +117,9 @@ impl<F: Future, I: FnMut() -> bool> Future for InTurns<F, I> {
         let this = self.project();
         let polled = match this.turns {
             Some(turns) => {
-                let Some(polled) = turns.turn(task, |task| this.call.poll(task), this.is_idle) else {
+                let Some(polled) = turns.turn(|| this.call.poll(task), this.is_idle) else {
+                    // Woken at once, and not when that is done: who has something to do is not to be seen waiting.
+                    task.waker().wake_by_ref();
                     return Poll::Pending;
                 };
                 polled
@@ -141,24 +141,14 @@ impl Turns {
     /// Of an instance to come, which is compared with `image`.
     pub(super) fn new(pager: Arc<Pager>, image: Arc<Image>) -> Self {
         let turn = Mutex::new(Turn { last: 0, stay: Stay::Busy, is_queued: false, left: None, patience: 1 });
-        let waits = Mutex::default();
-        let residence = Arc::new(Residence { pager, image, turn, waits, parts: Mutex::default() });
+        let residence = Arc::new(Residence { pager, image, turn, parts: Mutex::default() });
         Self { other: Some(residence.clone()), residence }
     }
 
-    /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: it is
-    /// woken when that is done.
-    fn turn<T>(
-        &mut self,
-        task: &mut task::Context<'_>,
-        poll: impl FnOnce(&mut task::Context<'_>) -> Poll<T>,
-        is_idle: impl FnOnce() -> bool,
-    ) -> Option<Poll<T>> {
-        let mut turn = try_locked(&self.residence.turn).or_else(|| {
-            *locked(&self.residence.waits) = Some(task.waker().clone());
-            // It may have been done before it was known that somebody waits for it.
-            try_locked(&self.residence.turn)
-        })?;
+    /// One turn of the process: puts everything back to its place, and polls. None if it is being paged out just now: others
+    /// have their turns first.
+    fn turn<T>(&mut self, poll: impl FnOnce() -> Poll<T>, is_idle: impl FnOnce() -> bool) -> Option<Poll<T>> {
+        let mut turn = try_locked(&self.residence.turn)?;
         if let Stay::Out(packed) = mem::replace(&mut turn.stay, Stay::Busy) {
             turn.came_back(self.residence.pager.now());
             // SAFETY: the turn is held, and the process is not polled yet.
@@ -166,7 +156,7 @@ impl Turns {
         }
         let polled = {
             let _current = Current::enter(&mut self.other);
-            poll(task)
+            poll()
         };
         if polled.is_pending() && is_idle() {
             turn.stay = Stay::Idle;
@@ -291,14 +281,6 @@ impl Residence {
 
     /// Pages the process out if it has had no turn for more than so many ticks.
     pub(super) fn sweep(&self, now: u32, idle_ticks: u32) -> Swept {
-        let swept = self.look_at(now, idle_ticks);
-        if let Some(waker) = locked(&self.waits).take() {
-            waker.wake();
-        }
-        swept
-    }
-
-    fn look_at(&self, now: u32, idle_ticks: u32) -> Swept {
         // Whoever has it has a turn.
         let Some(mut turn) = try_locked(&self.turn) else { return Swept::Stays };
         match turn.stay {
