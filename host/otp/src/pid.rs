@@ -78,6 +78,16 @@ pub enum Destination {
     Name(String),
 }
 
+impl Destination {
+    /// The process, unless it is to be looked up.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Pid(pid) => Some(*pid),
+            Self::Name(_) => None,
+        }
+    }
+}
+
 impl From<Pid> for Destination {
     fn from(pid: Pid) -> Self {
         Self::Pid(pid)

@@ -113,10 +113,7 @@ impl Context {
         let held = charged.map(|account| account.hold(Resource::Timers, 1)).transpose();
         let charge = held.inspect_err(|_| inner.timer_gone(self.pid(), len))?;
         let reference = inner.new_reference();
-        let target = match destination {
-            Destination::Pid(pid) => Some(pid),
-            Destination::Name(_) => None,
-        };
+        let target = destination.pid();
         let timer = Timer { destination, load, creator: self.pid(), orphan_of: None, charge };
         inner.timers.start(due, reference, timer);
         // Rule P59. Who ends from now on removes the timer himself.
