@@ -8,6 +8,7 @@ use crate::budget::{Account, Resource};
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::group::Scope;
 use crate::process::Process;
+use crate::registry::{Registered, Registry};
 use crate::sync::Mutex;
 use crate::table::TableId;
 
@@ -66,6 +67,10 @@ pub(crate) struct Held {
     pub(crate) scopes_started: Vec<Arc<Scope>>,
     /// Scopes in which it is a member of a group, or wants to know of changes, or did.
     pub(crate) scopes: Vec<Arc<Scope>>,
+    /// Registries that it keeps.
+    pub(crate) registries_kept: Vec<Arc<Registry>>,
+    /// Registries in which it is registered, or has locked keys.
+    pub(crate) registries: Vec<Registered>,
 }
 
 impl Held {

@@ -272,6 +272,7 @@ fn destination_term(destination: &Destination) -> Term {
     match destination {
         Destination::Pid(pid) => map([("Pid", pid.to_term())]),
         Destination::Name(name) => map([("Name", Term::Text(name.clone()))]),
+        Destination::Via(via) => map([("Via", via.to_term())]),
     }
 }
 

@@ -45,6 +45,7 @@ mod process;
 mod process_table;
 mod random;
 mod received;
+mod registry;
 mod runtime;
 mod scheduler;
 mod signal;
@@ -77,6 +78,10 @@ pub use process::{
 };
 pub use random::{RandomSource, SplitMix64};
 pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
+pub use registry::{
+    Broadcast, MAX_PARTITIONS, MAX_TOPIC_BYTES, Registration, RegistryError, RegistryKind, RegistryOptions,
+    RegistryWalk, StartRegistry, Topic, Via,
+};
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};

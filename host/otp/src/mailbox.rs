@@ -65,7 +65,7 @@ impl Backlog {
             Received::Exit { .. } => Some(&mut self.links),
             Received::Down { .. } | Received::Reply { .. } => Some(&mut self.monitors),
             Received::System(SystemMessage {
-                kind: SystemKind::InitAck(_) | SystemKind::SupervisorResponse(_),
+                kind: SystemKind::InitAck(_) | SystemKind::SupervisorResponse(_) | SystemKind::KeyLocked,
                 ..
             }) => Some(&mut self.monitors),
             Received::Timer { .. } | Received::System(_) => Some(&mut self.timers),

@@ -1,8 +1,11 @@
 //! Process identifiers as sparse capabilities.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regrow_term::Term;
+
+use crate::registry::Via;
 
 /// A process identifier: who holds one may send to the process and monitor it, and nobody can make one up.
 ///
@@ -76,6 +79,8 @@ pub enum Destination {
     Pid(Pid),
     /// A registered name.
     Name(String),
+    /// A key of a registry.
+    Via(Arc<Via>),
 }
 
 impl Destination {
@@ -83,7 +88,7 @@ impl Destination {
     pub(crate) fn pid(&self) -> Option<Pid> {
         match self {
             Self::Pid(pid) => Some(*pid),
-            Self::Name(_) => None,
+            Self::Name(_) | Self::Via(_) => None,
         }
     }
 }
@@ -91,6 +96,12 @@ impl Destination {
 impl From<Pid> for Destination {
     fn from(pid: Pid) -> Self {
         Self::Pid(pid)
+    }
+}
+
+impl From<Via> for Destination {
+    fn from(via: Via) -> Self {
+        Self::Via(Arc::new(via))
     }
 }
 
@@ -105,6 +116,7 @@ impl fmt::Display for Destination {
         match self {
             Self::Pid(pid) => write!(f, "{pid}"),
             Self::Name(name) => write!(f, "{name:?}"),
+            Self::Via(via) => write!(f, "{via}"),
         }
     }
 }

@@ -103,6 +103,13 @@ pub enum SystemKind {
     GroupJoin,
     /// Processes have left a group, or ended.
     GroupLeave,
+    /// A process has been registered under a key (`{register, Registry, Key, Pid, Value}`, rule R14). The payload: the registry's
+    /// name, the key and the value.
+    KeyRegistered,
+    /// A process has ended its registrations under a key. The payload: the registry's name and the key.
+    KeyUnregistered,
+    /// The process has locked the key that it waited for (rule R16).
+    KeyLocked,
     /// A supervisor is asked something.
     SupervisorRequest(SupervisorRequest),
     /// A supervisor answers.
@@ -112,7 +119,14 @@ pub enum SystemKind {
 impl SystemKind {
     /// Whether it is there because of what another process did, and not because its receiver asked for it.
     pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self, Self::TableTransfer | Self::GroupJoin | Self::GroupLeave)
+        matches!(
+            self,
+            Self::TableTransfer
+                | Self::GroupJoin
+                | Self::GroupLeave
+                | Self::KeyRegistered
+                | Self::KeyUnregistered
+        )
     }
 
     /// Its name, as guests see it.
@@ -124,6 +138,9 @@ impl SystemKind {
             Self::TableTransfer => "table-transfer",
             Self::GroupJoin => "group-join",
             Self::GroupLeave => "group-leave",
+            Self::KeyRegistered => "key-registered",
+            Self::KeyUnregistered => "key-unregistered",
+            Self::KeyLocked => "key-locked",
             Self::SupervisorRequest(_) => "supervisor-request",
             Self::SupervisorResponse(_) => "supervisor-response",
         }

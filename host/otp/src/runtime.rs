@@ -19,6 +19,7 @@ use crate::pid::{Pid, Reference};
 use crate::process::{Drained, Effects, Patience, Process, PushError, refuse};
 use crate::process_table::ProcessTable;
 use crate::random::RandomSource;
+use crate::registry::Registries;
 use crate::scheduler::{Scheduler, TurnCost};
 use crate::signal::Signal;
 use crate::supervisor::PartitionTable;
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) partitions: PartitionTable,
     pub(crate) tables: Tables,
     pub(crate) scopes: Scopes,
+    pub(crate) registries: Registries,
     pub(crate) timers: Timers,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -84,6 +86,7 @@ impl Runtime {
             partitions: PartitionTable::default(),
             tables: Tables::default(),
             scopes: Scopes::default(),
+            registries: Registries::default(),
             timers: Timers::default(),
             scheduler: Arc::new(Scheduler::new(config.workers)),
             clock: config.clock,
@@ -117,11 +120,7 @@ impl Runtime {
 
     /// Whether a process lives, signals that it has not yet looked at included (rule P23).
     pub fn is_alive(&self, pid: Pid) -> bool {
-        let Some(process) = self.inner.table.get(pid) else { return false };
-        self.inner.settle(&process);
-        let exiting = process.state.lock().exiting.is_some();
-        let closed = process.inbox.lock().is_closed();
-        !exiting && !closed
+        self.inner.is_alive(pid)
     }
 
     /// What is known about a process, signals that it has not yet looked at included (rule P69). None if it
@@ -271,6 +270,7 @@ impl Inner {
         match destination {
             crate::pid::Destination::Pid(pid) => Some(*pid),
             crate::pid::Destination::Name(name) => self.names.whereis(name),
+            crate::pid::Destination::Via(via) => self.whereis_via(via),
         }
     }
 
@@ -286,6 +286,11 @@ impl Inner {
             return self.names.register(name, pid, is_alive);
         }
         taken
+    }
+
+    pub(crate) fn is_alive(&self, pid: Pid) -> bool {
+        let Some(process) = self.table.get(pid) else { return false };
+        !self.is_exiting(&process) && !process.inbox.lock().is_closed()
     }
 
     fn is_exiting(&self, process: &Process) -> bool {

@@ -84,6 +84,11 @@ impl Context {
         options: MonitorOptions,
     ) -> Result<Reference, LimitExceeded> {
         let target = self.runtime().inner.resolve(&object);
+        // As in OTP a key is looked up first, and its process monitored by its pid.
+        let object = match (object, target) {
+            (Destination::Via(_), Some(pid)) => Destination::Pid(pid),
+            (object, _) => object,
+        };
         let role = options.alias.map_or(Role::Monitor, Role::Alias);
         self.hold_monitor(target, object, role, options.tag)
     }

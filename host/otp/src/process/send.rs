@@ -77,6 +77,11 @@ impl Context {
         Ok(())
     }
 
+    /// Sends a message that was made before, and does not wait for room.
+    pub(crate) fn send_message_nosuspend(&self, to: Pid, message: Message) -> Result<(), SendError> {
+        self.push(to, Signal::Message(message), Patience::None).map_err(|refusal| refusal.error)
+    }
+
     fn resolve(&self, destination: &Destination) -> Result<Pid, SendError> {
         let found = self.runtime().inner.resolve(destination);
         found.ok_or_else(|| SendError::NoName(destination.to_string()))
@@ -96,7 +101,7 @@ impl Context {
     }
 
     /// A message of this process, if it may be that large.
-    pub(super) fn message(
+    pub(crate) fn message(
         &self,
         kind: MessageKind,
         payload: Bytes,

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use crate::balance::Totals;
 use crate::budget::{Account, Budget, Resource};
 use crate::event::Event;
@@ -15,6 +17,7 @@ use crate::names::RegisterError;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, Identity, Process, ProcessKind, State};
 use crate::process_table::Places;
+use crate::registry::{RegistryError, Via};
 use crate::runtime::Runtime;
 
 /// How a process is brought to life. The default is a native process with neither name, link nor monitor.
@@ -28,6 +31,8 @@ pub struct SpawnOptions {
     pub entry: Option<Arc<str>>,
     /// The name to register it under before it runs.
     pub name: Option<String>,
+    /// The key to register it under before it runs, and its encoded value.
+    pub via: Option<(Arc<Via>, Bytes)>,
     /// Whether it is linked to its spawner from the first moment (`spawn_link`, rule P2).
     pub link: bool,
     /// Whether its spawner monitors it from the first moment (`spawn_monitor`, rule P2).
@@ -50,6 +55,8 @@ pub enum SpawnError {
     Limit(LimitExceeded),
     /// The name can't be registered; [`RegisterError::NameTaken`] is `already_started` (rule G6).
     Name(RegisterError),
+    /// It can't be registered under the key; [`RegistryError::AlreadyRegistered`] is `already_started` (rule R11).
+    Via(RegistryError),
 }
 
 impl fmt::Display for SpawnError {
@@ -57,6 +64,7 @@ impl fmt::Display for SpawnError {
         match self {
             Self::Limit(limit) => write!(f, "{limit}"),
             Self::Name(error) => write!(f, "{error}"),
+            Self::Via(error) => write!(f, "{error}"),
         }
     }
 }
@@ -137,6 +145,14 @@ impl Runtime {
             table.remove(pid);
             self.inner.discard(&process);
             return Err(SpawnError::Name(error));
+        }
+        if let Some((via, value)) = &options.via
+            && let Err(error) = self.inner.register_via(via, value, &process)
+        {
+            self.inner.names.release(pid);
+            table.remove(pid);
+            self.inner.discard(&process);
+            return Err(SpawnError::Via(error));
         }
         if let Some(child) = child {
             child.adopt(pid, options.link, monitor);

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) pid: Pid,
     parent: Option<Pid>,
     pub(crate) trap_exit: bool,
+    /// Whether the ends of linked processes are nothing to it, but for its parent's.
+    pub(crate) ignores_link_exits: bool,
     pub(crate) mailbox: Mailbox,
     pub(crate) links: Links,
     pub(crate) monitors: Monitors,
@@ -90,6 +92,7 @@ impl State {
             bounds: Bounds::of(identity, limits),
             pid,
             trap_exit: false,
+            ignores_link_exits: false,
             mailbox: Mailbox::default(),
             links: Links::default(),
             monitors: Monitors::default(),
@@ -165,7 +168,8 @@ impl State {
                 }
             }
             Signal::LinkExit { from, reason } => {
-                if self.links.on_exit(from) {
+                let heeds = !self.ignores_link_exits || Some(from) == self.parent;
+                if self.links.on_exit(from) && heeds {
                     let decision = decide_link_exit(&reason, self.trap_exit);
                     self.decided(decision, from, reason);
                 }

@@ -12,6 +12,7 @@ mod mailbox;
 mod monitors;
 mod names;
 mod properties;
+mod registries;
 mod scheduler;
 mod shares;
 mod signals;

@@ -96,6 +96,7 @@ pub(crate) fn show(received: Option<Received>) -> String {
         Some(Received::Down { object: Destination::Name(name), reason, .. }) => {
             format!("DOWN {name} {reason}")
         }
+        Some(Received::Down { object: Destination::Via(via), reason, .. }) => format!("DOWN {via} {reason}"),
         Some(Received::Timer { payload, .. }) => format!("timer {}", String::from_utf8_lossy(&payload)),
         Some(Received::Reply { payload, .. }) => format!("reply {}", String::from_utf8_lossy(&payload)),
         Some(Received::System(system)) => system.kind.name().to_owned(),

@@ -1,0 +1,217 @@
+//! A part of a registry: the entries of some of its keys, by key and by process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::holdings::Keeper;
+use crate::pid::Pid;
+use crate::registry::HashKeys;
+use crate::small_map::SmallMap;
+
+/// A process under a key, with the value that it gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The process.
+    pub pid: Pid,
+    /// The value, encoded.
+    pub value: Bytes,
+}
+
+/// The entries of a key, in the order of their registration. Most keys have one.
+enum Entries {
+    One(u64, Registration),
+    Many(BTreeMap<u64, Registration>),
+}
+
+/// What a process has in this part.
+struct Owned {
+    keeper: Arc<Keeper>,
+    /// The keys of its entries, by their numbers.
+    keys: SmallMap<u64, Arc<[u8]>>,
+}
+
+pub(super) struct Part {
+    by_key: HashMap<Arc<[u8]>, Entries, HashKeys>,
+    by_pid: HashMap<Pid, Owned, HashKeys>,
+    len: usize,
+    /// The registry is no more.
+    pub(super) is_over: bool,
+}
+
+/// What an entry takes beside its key and its value.
+const OVERHEAD: u64 = 192;
+
+pub(super) fn weight(key: &[u8], value: &[u8]) -> u64 {
+    (key.len() + value.len()) as u64 + OVERHEAD
+}
+
+impl Entries {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(..) => 1,
+            Self::Many(many) => many.len(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u64, &Registration)> {
+        let (one, many) = match self {
+            Self::One(sequence, entry) => (Some((*sequence, entry)), None),
+            Self::Many(many) => (None, Some(many)),
+        };
+        one.into_iter().chain(many.into_iter().flatten().map(|(sequence, entry)| (*sequence, entry)))
+    }
+
+    fn get_mut(&mut self, sequence: u64) -> Option<&mut Registration> {
+        match self {
+            Self::One(of, entry) => (*of == sequence).then_some(entry),
+            Self::Many(many) => many.get_mut(&sequence),
+        }
+    }
+
+    fn insert(&mut self, sequence: u64, entry: Registration) {
+        let Self::Many(many) = self else {
+            let Self::One(first, before) = std::mem::replace(self, Self::Many(BTreeMap::new())) else {
+                return;
+            };
+            *self = Self::Many(BTreeMap::from([(first, before), (sequence, entry)]));
+            return;
+        };
+        many.insert(sequence, entry);
+    }
+}
+
+impl Part {
+    pub(super) fn new(hash_keys: HashKeys) -> Self {
+        let (by_key, by_pid) = (HashMap::with_hasher(hash_keys), HashMap::with_hasher(hash_keys));
+        Self { by_key, by_pid, len: 0, is_over: false }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The entries of a key, and their numbers.
+    pub(super) fn of_key(&self, key: &[u8]) -> impl Iterator<Item = (u64, &Registration)> {
+        self.by_key.get(key).into_iter().flat_map(Entries::iter)
+    }
+
+    /// How many entries a key has.
+    pub(super) fn count(&self, key: &[u8]) -> usize {
+        self.by_key.get(key).map_or(0, Entries::len)
+    }
+
+    /// The keys of a process, and the numbers of its entries.
+    pub(super) fn of_pid(&self, pid: Pid) -> impl Iterator<Item = (u64, &Arc<[u8]>)> {
+        self.by_pid
+            .get(&pid)
+            .into_iter()
+            .flat_map(|owned| owned.keys.iter().map(|(number, key)| (*number, key)))
+    }
+
+    /// All entries, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<[u8]>, &Registration)> {
+        self.by_key.iter().flat_map(|(key, entries)| entries.iter().map(move |(_, entry)| (key, entry)))
+    }
+
+    /// The entries of a process under a key: looked for where there are fewer.
+    pub(super) fn of_both(&self, key: &[u8], pid: Pid) -> Vec<(u64, Registration)> {
+        let (Some(entries), Some(owned)) = (self.by_key.get(key), self.by_pid.get(&pid)) else {
+            return Vec::new();
+        };
+        if let Entries::Many(many) = entries
+            && owned.keys.len() < many.len()
+        {
+            let numbers = owned.keys.iter().filter(|(_, of)| &***of == key).map(|(number, _)| *number);
+            return numbers.filter_map(|number| Some((number, many.get(&number)?.clone()))).collect();
+        }
+        let own = entries.iter().filter(|(_, entry)| entry.pid == pid);
+        own.map(|(number, entry)| (number, entry.clone())).collect()
+    }
+
+    /// Puts in an entry that its process has been charged for.
+    pub(super) fn insert(&mut self, number: u64, key: Arc<[u8]>, entry: Registration, keeper: &Arc<Keeper>) {
+        let owned = self.by_pid.entry(entry.pid);
+        let owned = owned.or_insert_with(|| Owned { keeper: keeper.clone(), keys: SmallMap::default() });
+        owned.keys.insert(number, key.clone());
+        match self.by_key.get_mut(&key) {
+            Some(entries) => entries.insert(number, entry),
+            None => {
+                self.by_key.insert(key, Entries::One(number, entry));
+            }
+        }
+        self.len += 1;
+    }
+
+    /// Takes out an entry and gives back what it was charged with.
+    pub(super) fn remove(&mut self, number: u64, key: &[u8], pid: Pid) -> Option<Registration> {
+        let entry = self.remove_by_key(number, key)?;
+        if let Some(owned) = self.by_pid.get_mut(&pid) {
+            owned.keys.remove(&number);
+            owned.keeper.release(weight(key, &entry.value));
+            if owned.keys.len() == 0 {
+                self.by_pid.remove(&pid);
+            }
+        }
+        Some(entry)
+    }
+
+    fn remove_by_key(&mut self, number: u64, key: &[u8]) -> Option<Registration> {
+        let entries = self.by_key.get_mut(key)?;
+        let (entry, is_empty) = match entries {
+            Entries::One(of, _) if *of != number => return None,
+            Entries::One(_, entry) => (entry.clone(), true),
+            Entries::Many(many) => {
+                let entry = many.remove(&number)?;
+                (entry, many.is_empty())
+            }
+        };
+        if is_empty {
+            self.by_key.remove(key);
+        }
+        self.len -= 1;
+        Some(entry)
+    }
+
+    /// Gives an entry another value, which its process is charged for.
+    ///
+    /// # Errors
+    /// [`crate::LimitExceeded`]
+    pub(super) fn replace(
+        &mut self,
+        number: u64,
+        key: &[u8],
+        value: Bytes,
+    ) -> Result<bool, crate::exit_reason::LimitExceeded> {
+        let Some(entry) = self.by_key.get_mut(key).and_then(|entries| entries.get_mut(number)) else {
+            return Ok(false);
+        };
+        if let Some(owned) = self.by_pid.get(&entry.pid) {
+            owned.keeper.charge(value.len() as u64)?;
+            owned.keeper.release(entry.value.len() as u64);
+        }
+        entry.value = value;
+        Ok(true)
+    }
+
+    /// Takes out all that a process has; the keys.
+    pub(super) fn forget(&mut self, pid: Pid) -> Vec<Arc<[u8]>> {
+        let Some(Owned { keeper, keys }) = self.by_pid.remove(&pid) else { return Vec::new() };
+        let mut forgotten = Vec::with_capacity(keys.len());
+        for (number, key) in keys.iter() {
+            if let Some(entry) = self.remove_by_key(*number, key) {
+                keeper.release(weight(key, &entry.value));
+                forgotten.push(key.clone());
+            }
+        }
+        forgotten
+    }
+
+    /// The registry is no more: nobody is registered in it.
+    pub(super) fn end(&mut self) {
+        self.is_over = true;
+        let pids: Vec<Pid> = self.by_pid.keys().copied().collect();
+        pids.into_iter().for_each(|pid| drop(self.forget(pid)));
+    }
+}
