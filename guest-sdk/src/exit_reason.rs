@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, LimitExceeded};
 use crate::group::GroupError;
 use crate::mailbox::CallError;
+use crate::registry::RegistryError;
 use crate::table::TableError;
 
 /// Why a process ended, or is to end.
@@ -113,7 +114,7 @@ macro_rules! error_reasons {
     )*};
 }
 
-error_reasons!(Error, DecodeError, EncodeError, CallError, TableError, GroupError);
+error_reasons!(Error, DecodeError, EncodeError, CallError, TableError, GroupError, RegistryError);
 
 #[cfg(feature = "std")]
 error_reasons!(std::io::Error);

@@ -47,6 +47,7 @@ pub mod names;
 mod panic;
 mod pid;
 pub mod process;
+pub mod registry;
 pub mod request;
 pub mod supervisor;
 #[doc(hidden)]
@@ -55,6 +56,7 @@ pub mod table;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod timer;
+pub mod topic;
 
 pub use component::{Body, Component, Entry, EntryResult};
 pub use error::{Error, LimitExceeded};
@@ -63,5 +65,6 @@ pub use gen_server::GenServer;
 #[cfg(all(not(feature = "std"), target_family = "wasm"))]
 pub use panic::report as report_panic;
 pub use pid::{Destination, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
+pub use registry::{Registry, Via};
 pub use regrow_term::{DecodeError, EncodeError, Term, decode, encode};
 pub use table::Table;

@@ -3,6 +3,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::registry::Via;
+
 /// A process identifier. It can be sent in messages, stored and compared; it can't be made up. Whoever has it
 /// may send to the process and monitor it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -84,6 +86,19 @@ pub enum Destination {
     Pid(Pid),
     /// A registered name.
     Name(String),
+    /// A key of a registry.
+    Via(Via),
+}
+
+impl Destination {
+    /// The process that it stands for at this moment.
+    pub fn whereis(&self) -> Option<Pid> {
+        match self {
+            Self::Pid(pid) => Some(*pid),
+            Self::Name(name) => crate::names::whereis(name),
+            Self::Via(via) => via.whereis(),
+        }
+    }
 }
 
 impl From<Pid> for Destination {

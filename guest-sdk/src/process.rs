@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::pid::{Destination, MonitorRef, Pid};
+use crate::registry::NamedBy;
 use crate::sys;
 
 /// How a process is spawned. The default: neither link nor monitor nor name, and the component's limits.
@@ -23,6 +24,8 @@ pub struct SpawnOptions {
     pub monitor: bool,
     /// Register it under this name before it runs.
     pub name: Option<String>,
+    /// Register it under this key of a registry before it runs.
+    pub via: Option<NamedBy>,
     /// A tighter limit of its memory.
     pub max_memory_bytes: Option<u64>,
     /// A tighter limit of its mailbox.
@@ -53,6 +56,13 @@ impl SpawnOptions {
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..self }
+    }
+
+    /// These options, with a key of a registry as name: a process that is spawned with it is found under it before it runs. Its value
+    /// is `()` unless [`Registry::via_with`](crate::registry::Registry::via_with) gives another.
+    #[must_use]
+    pub fn via(self, name: impl Into<NamedBy>) -> Self {
+        Self { via: Some(name.into()), ..self }
     }
 }
 
@@ -87,6 +97,8 @@ pub struct Grants {
     pub tables: Vec<String>,
     /// Names of scopes whose process groups it may use.
     pub groups: Vec<String>,
+    /// Names of registries that it may start and use.
+    pub registries: Vec<String>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Supervisors that it may manage.

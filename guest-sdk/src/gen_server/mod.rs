@@ -181,10 +181,7 @@ impl<S> ServerRef<S> {
 
     /// The server's process, if it was started by this reference's maker.
     pub fn pid(&self) -> Option<Pid> {
-        match &self.to {
-            Destination::Pid(pid) => Some(*pid),
-            Destination::Name(name) => crate::names::whereis(name),
-        }
+        self.to.whereis()
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::mailbox::payload;
+use crate::registry::NamedBy;
 
 /// When a child is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -67,6 +68,7 @@ pub struct ChildSpec {
     pub(crate) entry: String,
     pub(crate) argument: Result<Vec<u8>, Error>,
     pub(crate) name: Option<String>,
+    pub(crate) via: Option<NamedBy>,
     pub(crate) restart: Restart,
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
@@ -86,6 +88,7 @@ impl ChildSpec {
             entry: entry.into(),
             argument: payload(&()),
             name: None,
+            via: None,
             restart: Restart::Permanent,
             shutdown: Shutdown::Timeout(FIVE_SECONDS),
             significant: false,
@@ -112,6 +115,12 @@ impl ChildSpec {
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..self }
+    }
+
+    /// This child, registered under a key of a registry. Not for partitions, which would all have the same.
+    #[must_use]
+    pub fn via(self, name: impl Into<NamedBy>) -> Self {
+        Self { via: Some(name.into()), ..self }
     }
 
     /// This child, restarted only if it ended abnormally.

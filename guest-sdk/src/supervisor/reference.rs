@@ -27,10 +27,7 @@ impl SupervisorRef {
 
     /// The supervisor's process, if it is there.
     pub fn pid(&self) -> Option<Pid> {
-        match &self.to {
-            Destination::Pid(pid) => Some(*pid),
-            Destination::Name(name) => crate::names::whereis(name),
-        }
+        self.to.whereis()
     }
 
     /// Starts a child behind the others. None: it had nothing to do.

@@ -56,6 +56,7 @@ mod sync;
 mod table;
 pub mod testing;
 mod timer;
+mod topic;
 mod worker;
 
 pub use alias::{AliasMode, MonitorAlias};
@@ -79,8 +80,8 @@ pub use process::{
 pub use random::{RandomSource, SplitMix64};
 pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
 pub use registry::{
-    Broadcast, MAX_PARTITIONS, MAX_TOPIC_BYTES, Registration, RegistryError, RegistryKind, RegistryOptions,
-    RegistryWalk, StartRegistry, Topic, Via,
+    MAX_PARTITIONS, Registration, RegistryError, RegistryKind, RegistryOptions, RegistryWalk, StartRegistry,
+    Via,
 };
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;
@@ -91,4 +92,5 @@ pub use table::{
     MAX_KEY_BYTES, MAX_ROWS_PER_KEY, Row, Scan, ScanAction, Scanned, StartTable, TableError, TableHandle,
     TableId, TableInfo, TableKind, TableOptions,
 };
+pub use topic::{Broadcast, MAX_TOPIC_BYTES, Topic};
 pub use worker::Workers;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use regrow_otp::supervisor::{StartChild, Started, Target, joined_arguments};
 use regrow_otp::{
-    Budget, Context, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions, tightened,
+    Budget, Context, Limits, Pid, ProcessKind, Reference, Runtime, SpawnError, SpawnOptions, Via, tightened,
 };
 use regrow_term::{Term, decode, encode};
 
@@ -66,6 +66,9 @@ impl Argument {
     }
 }
 
+/// A key of a registry under which a process is registered before it runs, and its encoded value.
+pub(super) type NamedBy = Box<(Arc<Via>, Bytes)>;
+
 /// How to start a guest process: the `start` of a child specification.
 #[derive(Clone)]
 pub struct StartGuest {
@@ -79,6 +82,8 @@ pub struct StartGuest {
     pub argument: Argument,
     /// The name that it is registered under.
     pub name: Option<String>,
+    /// The key under which it is registered.
+    pub via: Option<NamedBy>,
     /// What it may use.
     pub limits: GuestLimits,
     /// What it may reach: no more than its component.
@@ -104,6 +109,7 @@ impl StartGuest {
             component: Some(self.program.component.name().clone()),
             entry: Some(self.entry.clone()),
             name: self.name.clone(),
+            via: self.via.as_deref().cloned(),
             limits: self.limits.process,
             budget: self.budget.as_deref().cloned(),
             ..options

@@ -62,6 +62,8 @@ pub struct Grants {
     pub tables: Vec<Located<String>>,
     /// Names of scopes whose process groups it may use.
     pub groups: Vec<Located<String>>,
+    /// Names of registries that it may start and use.
+    pub registries: Vec<Located<String>>,
     /// The list of the node's processes.
     pub list_processes: bool,
     /// Names of supervisors that it may manage.
@@ -155,6 +157,7 @@ pub(super) fn read_grants(table: Table<'_, '_>) -> Grants {
         lookup: table.strings("lookup"),
         tables: table.strings("tables"),
         groups: table.strings("groups"),
+        registries: table.strings("registries"),
         list_processes: flag("list_processes"),
         supervise: table.strings("supervise"),
         start_children: table.strings("start_children"),

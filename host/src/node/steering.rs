@@ -253,6 +253,7 @@ impl Steering {
             entry: entry.into(),
             argument,
             name: None,
+            via: None,
         };
         let spawned = as_process(&self.inner.runtime, move |context| async move {
             start.spawn(&context, SpawnOptions::default())

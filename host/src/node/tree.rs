@@ -137,6 +137,7 @@ impl TreeBuilder<'_> {
             entry: entry.value.as_str().into(),
             argument: Argument::Term(argument),
             name,
+            via: None,
         }))
     }
 }
@@ -164,6 +165,7 @@ pub(super) fn grants(spec: &manifest::Grants, folders: &Folders) -> (Grants, Vec
         lookup: patterns("lookup", &spec.lookup, NamePattern::parse, &mut errors),
         tables: patterns("tables", &spec.tables, NamePattern::parse, &mut errors),
         groups: patterns("groups", &spec.groups, NamePattern::parse, &mut errors),
+        registries: patterns("registries", &spec.registries, NamePattern::parse, &mut errors),
         list_processes: spec.list_processes,
         supervise: names(&spec.supervise),
         start_children: names(&spec.start_children),

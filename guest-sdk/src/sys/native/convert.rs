@@ -38,6 +38,7 @@ impl From<otp::Destination> for Destination {
         match destination {
             otp::Destination::Pid(pid) => Self::Pid(pid.into()),
             otp::Destination::Name(name) => Self::Name(name),
+            otp::Destination::Via(via) => Self::Via((&*via).into()),
         }
     }
 }
@@ -47,6 +48,7 @@ impl From<Destination> for otp::Destination {
         match destination {
             Destination::Pid(pid) => Self::Pid(pid.into()),
             Destination::Name(name) => Self::Name(name),
+            Destination::Via(via) => otp::Via::from(via).into(),
         }
     }
 }
@@ -83,6 +85,9 @@ impl From<otp::SpawnError> for Error {
         match error {
             otp::SpawnError::Limit(limit) => Self::Limit(limit.into()),
             otp::SpawnError::Name(error) => error.into(),
+            otp::SpawnError::Via(otp::RegistryError::AlreadyRegistered(pid)) => Self::NameTaken(pid.into()),
+            otp::SpawnError::Via(otp::RegistryError::Limit(limit)) => Self::Limit(limit.into()),
+            otp::SpawnError::Via(error) => Self::BadArgument(error.to_string()),
         }
     }
 }

@@ -3,10 +3,12 @@
 
 mod convert;
 pub(crate) mod group;
+pub(crate) mod registry;
 pub(crate) mod supervisor;
 pub(crate) mod table;
 mod thread;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -63,6 +65,7 @@ fn otp_options(options: &SpawnOptions) -> otp::SpawnOptions {
     tighten(&mut limits.reductions, options.max_reductions);
     otp::SpawnOptions {
         name: options.name.clone(),
+        via: options.via.clone().map(|named| (Arc::new(named.via.into()), Bytes::from(named.value))),
         link: options.link,
         monitor: options.monitor,
         limits,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use otp::supervisor::{self as supervisors, ManagementError, StartChild, StartedChild};
 use regrow_otp as otp;
 
 use super::thread::{block_on, current, run_as_process};
 use crate::component::Component;
+use crate::registry::NamedBy;
 use crate::supervisor::{
     AutoShutdown, ChildCounts, ChildInfo, ChildName, ChildSpec, ChildState, Children, Restart, RunningChild,
     Shutdown, Strategy, Supervisor, SupervisorError,
@@ -22,6 +24,7 @@ struct StartEntry {
     entry: &'static str,
     argument: Term,
     name: Option<String>,
+    via: Option<NamedBy>,
 }
 
 impl StartChild for StartEntry {
@@ -35,6 +38,7 @@ impl StartChild for StartEntry {
             init_ack: Some(ack),
             entry: Some(self.entry.into()),
             name: self.name.clone(),
+            via: self.via.clone().map(|named| (Arc::new(named.via.into()), Bytes::from(named.value))),
             ..otp::SpawnOptions::default()
         };
         let Self { component, entry, argument, .. } = self.clone();
@@ -66,7 +70,7 @@ fn start_entry(spec: &ChildSpec) -> Result<StartEntry, Error> {
     let unknown = || Error::BadArgument(format!("the component has no entry {:?}", spec.entry));
     let entry = known.ok_or_else(unknown)?.name;
     let argument = decode(&spec.argument.clone()?)?;
-    Ok(StartEntry { component, entry, argument, name: spec.name.clone() })
+    Ok(StartEntry { component, entry, argument, name: spec.name.clone(), via: spec.via.clone() })
 }
 
 fn child(spec: &ChildSpec) -> Result<supervisors::ChildSpec, Error> {

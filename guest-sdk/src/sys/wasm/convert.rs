@@ -37,6 +37,7 @@ impl From<wit::Destination> for Destination {
         match destination {
             wit::Destination::Pid(pid) => Self::Pid(pid.into()),
             wit::Destination::Name(name) => Self::Name(name),
+            wit::Destination::Via(via) => Self::Via(via.into()),
         }
     }
 }
@@ -46,6 +47,7 @@ impl From<Destination> for wit::Destination {
         match destination {
             Destination::Pid(pid) => Self::Pid(pid.into()),
             Destination::Name(name) => Self::Name(name),
+            Destination::Via(via) => Self::Via((&via).into()),
         }
     }
 }

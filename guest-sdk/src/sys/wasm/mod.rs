@@ -5,6 +5,7 @@ mod convert;
 pub(crate) mod group;
 #[cfg(not(feature = "std"))]
 mod memory;
+pub(crate) mod registry;
 pub(crate) mod supervisor;
 pub(crate) mod table;
 

@@ -20,6 +20,7 @@ fn wit_child(spec: &ChildSpec) -> Answer<wit::ChildSpec> {
         entry: spec.entry.clone(),
         argument: spec.argument.clone()?,
         name: spec.name.clone(),
+        via: spec.via.as_ref().map(Into::into),
         restart: match spec.restart {
             Restart::Permanent => wit::Restart::Permanent,
             Restart::Transient => wit::Restart::Transient,

@@ -12,11 +12,11 @@ use crate::pid::{Pid, Reference};
 use crate::process::{Context, LinkError, Process};
 use crate::received::{SystemKind, SystemMessage};
 use crate::registry::part::weight;
-use crate::registry::topic::is_pattern;
 use crate::registry::{Registered, Registration, Registry, RegistryError, RegistryKind, Via};
 use crate::runtime::{Inner, Runtime};
 use crate::signal::Signal;
 use crate::table::MAX_KEY_BYTES;
+use crate::topic::is_pattern;
 
 /// The most partitions that a registry may have.
 pub const MAX_PARTITIONS: usize = 64;

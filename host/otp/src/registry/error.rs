@@ -5,8 +5,9 @@ use regrow_term::MatchSpecError;
 use crate::exit_reason::LimitExceeded;
 use crate::names::MAX_NAME_BYTES;
 use crate::pid::Pid;
-use crate::registry::{MAX_PARTITIONS, MAX_TOPIC_BYTES};
+use crate::registry::MAX_PARTITIONS;
 use crate::table::MAX_KEY_BYTES;
+use crate::topic::MAX_TOPIC_BYTES;
 
 /// Why something was not done in a registry, which is as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,11 +8,10 @@ mod error;
 mod keep;
 mod lock;
 mod part;
-mod topic;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -23,7 +22,6 @@ pub use self::client::{MAX_PARTITIONS, RegistryWalk};
 pub use self::error::RegistryError;
 pub use self::keep::StartRegistry;
 pub use self::part::Registration;
-pub use self::topic::{Broadcast, MAX_TOPIC_BYTES, Topic};
 use crate::pid::Pid;
 use crate::registry::lock::Locks;
 use crate::registry::part::Part;
@@ -76,7 +74,7 @@ impl Via {
     /// The name as a term, in the form in which the SDK encodes it in messages.
     pub fn to_term(&self) -> Term {
         let registry = Term::from(&*self.registry);
-        let fields = [("registry", registry), ("key", Term::Bytes(self.key.to_vec()))];
+        let fields = [("registry", registry), ("key", decode(&self.key).unwrap_or(Term::Null))];
         Term::Map(fields.into_iter().map(|(name, value)| (Term::from(name), value)).collect())
     }
 }
@@ -168,6 +166,16 @@ impl Registry {
 
     fn read(&self, part: usize) -> std::sync::RwLockReadGuard<'_, Part> {
         self.parts[part].read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the entries of a key.
+    pub(crate) fn each_of_key(&self, key: &[u8], each: &mut impl FnMut(&Registration)) {
+        self.read(self.part_of(key)).of_key(key).for_each(|(_, entry)| each(entry));
+    }
+
+    /// Whether somebody is subscribed to all topics with a beginning.
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.patterns.load(Ordering::Relaxed) > 0
     }
 
     fn write(&self, part: usize) -> std::sync::RwLockWriteGuard<'_, Part> {

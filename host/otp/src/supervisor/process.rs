@@ -11,6 +11,7 @@ use crate::names::RegisterError;
 use crate::pid::{Destination, Pid, Reference, ReplyTo};
 use crate::process::{Context, SpawnError};
 use crate::received::{Message, MessageKind, Received, SystemKind, SystemMessage};
+use crate::registry::RegistryError;
 use crate::runtime::HOST;
 use crate::supervisor::definition::SupervisorSpec;
 use crate::supervisor::machine::{Action, Alarm, ChildKey, Event, Machine};
@@ -221,7 +222,8 @@ impl Supervisor {
 /// A taken name is OTP's `{already_started, Pid}` (rules G6, S52).
 fn spawn_failure(error: &SpawnError) -> ExitReason {
     match error {
-        SpawnError::Name(RegisterError::NameTaken(pid)) => ExitReason::already_started(*pid),
+        SpawnError::Name(RegisterError::NameTaken(pid))
+        | SpawnError::Via(RegistryError::AlreadyRegistered(pid)) => ExitReason::already_started(*pid),
         error => ExitReason::error(error.to_string()),
     }
 }

@@ -48,6 +48,8 @@ pub struct Grants {
     pub tables: Vec<NamePattern>,
     /// Names of scopes whose process groups it may use.
     pub groups: Vec<NamePattern>,
+    /// Names of registries that it may start and use, also to name processes by their keys.
+    pub registries: Vec<NamePattern>,
     /// Whether it may list the processes and names of the node.
     pub list_processes: bool,
     /// Names of supervisors that it may manage, beside those that descend from its processes.
@@ -136,6 +138,11 @@ impl Grants {
         self.lookup.iter().any(|pattern| pattern.matches(name))
     }
 
+    /// Whether a registry may be started or used.
+    pub(super) fn may_use_registry(&self, name: &str) -> bool {
+        self.registries.iter().any(|pattern| pattern.matches(name))
+    }
+
     /// What both grant. Of folders, variables and arguments it is those of `self`.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
@@ -159,6 +166,7 @@ impl Grants {
             lookup: intersections(&self.lookup, &other.lookup, NamePattern::intersection),
             tables: intersections(&self.tables, &other.tables, NamePattern::intersection),
             groups: intersections(&self.groups, &other.groups, NamePattern::intersection),
+            registries: intersections(&self.registries, &other.registries, NamePattern::intersection),
             list_processes: self.list_processes && other.list_processes,
             supervise: common(&self.supervise, &other.supervise),
             start_children: intersections(&self.start_children, &other.start_children, |one, other| {
@@ -199,6 +207,7 @@ impl Grants {
             .or_else(|| first("lookup", &self.lookup, &wanted.lookup, NamePattern::covers))
             .or_else(|| first("tables", &self.tables, &wanted.tables, NamePattern::covers))
             .or_else(|| first("groups", &self.groups, &wanted.groups, NamePattern::covers))
+            .or_else(|| first("registries", &self.registries, &wanted.registries, NamePattern::covers))
             .or_else(|| flag("list_processes", self.list_processes, wanted.list_processes))
             .or_else(|| first("supervise", &self.supervise, &wanted.supervise, same))
             .or_else(|| {
@@ -220,7 +229,7 @@ impl fmt::Display for Grants {
             let access = if dir.write { "read-write" } else { "read" };
             format!("{} as {} ({access})", dir.host.display(), dir.guest)
         });
-        let lists: [(&str, Vec<String>); 13] = [
+        let lists: [(&str, Vec<String>); 14] = [
             ("dirs", dirs.collect()),
             ("env", self.env.iter().map(|(name, _)| name.clone()).collect()),
             ("args", self.args.clone()),
@@ -232,6 +241,7 @@ impl fmt::Display for Grants {
             ("lookup", shown(&self.lookup)),
             ("tables", shown(&self.tables)),
             ("groups", shown(&self.groups)),
+            ("registries", shown(&self.registries)),
             ("supervise", self.supervise.clone()),
             ("start_children", self.start_children.clone()),
         ];
@@ -277,6 +287,7 @@ mod tests {
             lookup: vec![name("*")],
             tables: vec![name("t*")],
             groups: vec![name("g*")],
+            registries: vec![name("r*")],
             list_processes: true,
             supervise: vec!["pool".into()],
             start_children: vec!["b".into()],
@@ -297,7 +308,7 @@ mod tests {
     #[test]
     fn each_grant_counts() {
         type Take = fn(&mut Grants);
-        let without: [(&str, Take); 18] = [
+        let without: [(&str, Take); 19] = [
             ("dirs /data", |grants| grants.dirs.clear()),
             ("env A", |grants| grants.env.clear()),
             ("args", |grants| grants.args.clear()),
@@ -312,6 +323,7 @@ mod tests {
             ("lookup *", |grants| grants.lookup.clear()),
             ("tables t*", |grants| grants.tables.clear()),
             ("groups g*", |grants| grants.groups.clear()),
+            ("registries r*", |grants| grants.registries.clear()),
             ("list_processes", |grants| grants.list_processes = false),
             ("supervise pool", |grants| grants.supervise.clear()),
             ("start_children b", |grants| grants.start_children.clear()),

@@ -9,7 +9,7 @@ use crate::engine::bindings::regrow::otp::process::{self, SpawnOptions as WitOpt
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::grants::{DirGrant, Grants, NamePattern, NetPattern};
 use crate::engine::host::convert::destination;
-use crate::engine::start::{Argument, StartGuest};
+use crate::engine::start::{Argument, NamedBy, StartGuest};
 use crate::engine::state::GuestState;
 
 type Outcome<T> = wasmtime::Result<Result<T, wit::Error>>;
@@ -43,6 +43,7 @@ impl GuestState {
             self.denied("spawn", other);
             return Ok(Err(wit::Error::Denied(format!("spawn: {other:?} is not among the grants"))));
         }
+        let via = good!(self.named_by(options.via.as_ref())?);
         let mut start = match self.granted_start(component, entry, argument, options.name.clone())? {
             Ok(start) => start,
             Err(error) => return Ok(Err(error)),
@@ -69,7 +70,15 @@ impl GuestState {
         tighten(&mut limits.process.mailbox_bytes, options.max_mailbox_bytes);
         tighten(&mut limits.process.children, options.max_children);
         tighten(&mut limits.process.reductions, options.max_reductions);
-        Ok(Ok(StartGuest { limits, ..start }))
+        Ok(Ok(StartGuest { limits, via, ..start }))
+    }
+
+    /// The key under which a process is to be registered before it runs, if the guest may.
+    pub(super) fn named_by(&self, via: Option<&wit::ViaRegistration>) -> Outcome<Option<NamedBy>> {
+        let Some(wit::ViaRegistration { name, value }) = via else { return Ok(Ok(None)) };
+        good!(self.may_name_by(name)?);
+        good!(check_message_bytes(&self.owner()?.context, value));
+        Ok(Ok(Some(Box::new((Arc::new(name.clone().into()), Bytes::copy_from_slice(value))))))
     }
 
     /// How an entry is started that the guest has been found to have a grant for.
@@ -105,6 +114,7 @@ impl GuestState {
             entry: entry.into(),
             argument: Argument::Encoded(Bytes::from(argument)),
             name,
+            via: None,
             limits,
             grants,
             budget: None,
@@ -155,7 +165,21 @@ impl GuestState {
         {
             return Ok(Err(error));
         }
+        if let wit::Destination::Via(via) = &to
+            && let Err(error) = self.may_name_by(via)?
+        {
+            return Ok(Err(error));
+        }
         Ok(Ok(destination(to)))
+    }
+
+    /// Whether the guest may use a key of that registry as a name.
+    fn may_name_by(&self, via: &wit::Via) -> Outcome<()> {
+        if self.owner()?.grants.may_use_registry(&via.registry) {
+            return Ok(Ok(()));
+        }
+        self.denied("registries", &via.registry);
+        Ok(Err(wit::Error::Denied(format!("registries: {:?} is not among the grants", via.registry))))
     }
 
     /// An error about a name, without the pid of who has it if the guest may not look that up.
@@ -218,6 +242,7 @@ fn texts(grants: &process::Grants) -> impl Iterator<Item = &String> {
         &grants.lookup,
         &grants.tables,
         &grants.groups,
+        &grants.registries,
         &grants.supervise,
         &grants.start_children,
     ];
@@ -268,6 +293,7 @@ pub(super) fn handed_on(wanted: &process::Grants, own: &Grants) -> Result<Grants
         lookup: parsed(&wanted.lookup, NamePattern::parse)?,
         tables: parsed(&wanted.tables, NamePattern::parse)?,
         groups: parsed(&wanted.groups, NamePattern::parse)?,
+        registries: parsed(&wanted.registries, NamePattern::parse)?,
         list_processes: wanted.list_processes,
         supervise: wanted.supervise.clone(),
         start_children: wanted.start_children.clone(),

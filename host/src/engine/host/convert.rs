@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_otp as otp;
-use regrow_otp::{MAX_NAME_BYTES, MAX_REASON_BYTES, RegisterError};
+use regrow_otp::{MAX_KEY_BYTES, MAX_NAME_BYTES, MAX_REASON_BYTES, RegisterError};
 use regrow_term::{Term, decode, encode};
 
 use crate::engine::bindings::regrow::otp::types as wit;
@@ -35,6 +35,7 @@ impl From<otp::Destination> for wit::Destination {
         match destination {
             otp::Destination::Pid(pid) => Self::Pid(pid.into()),
             otp::Destination::Name(name) => Self::Name(name),
+            otp::Destination::Via(via) => Self::Via((&*via).into()),
         }
     }
 }
@@ -44,6 +45,7 @@ impl From<wit::Destination> for otp::Destination {
         match destination {
             wit::Destination::Pid(pid) => Self::Pid(pid.into()),
             wit::Destination::Name(name) => Self::Name(name),
+            wit::Destination::Via(via) => otp::Via::from(via).into(),
         }
     }
 }
@@ -99,6 +101,9 @@ impl From<otp::SpawnError> for wit::Error {
         match error {
             otp::SpawnError::Limit(limit) => limit.into(),
             otp::SpawnError::Name(error) => error.into(),
+            otp::SpawnError::Via(otp::RegistryError::AlreadyRegistered(pid)) => Self::NameTaken(pid.into()),
+            otp::SpawnError::Via(otp::RegistryError::Limit(limit)) => limit.into(),
+            otp::SpawnError::Via(error) => Self::BadArgument(error.to_string()),
         }
     }
 }
@@ -157,8 +162,13 @@ pub(in crate::engine) fn exit_reason_from_guest(reason: wit::ExitReason) -> otp:
 pub(super) fn destination_len(destination: &wit::Destination) -> usize {
     match destination {
         wit::Destination::Name(name) => name.len(),
+        wit::Destination::Via(via) => via_len(via),
         wit::Destination::Pid(_) => 0,
     }
+}
+
+pub(super) fn via_len(via: &wit::Via) -> usize {
+    via.registry.len() + via.key.len()
 }
 
 /// Bytes that came with a reason.
@@ -188,6 +198,11 @@ const MAX_TEXT_BYTES: usize = 8 << 10;
 pub(super) fn destination(destination: wit::Destination) -> otp::Destination {
     match destination {
         wit::Destination::Name(name) if name.len() > MAX_NAME_BYTES => otp::Destination::Name(String::new()),
+        wit::Destination::Via(via)
+            if via.registry.len() > MAX_NAME_BYTES || via.key.len() > MAX_KEY_BYTES =>
+        {
+            otp::Destination::Name(String::new())
+        }
         other => other.into(),
     }
 }

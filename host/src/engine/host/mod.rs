@@ -7,9 +7,11 @@ mod log;
 mod mailbox;
 mod names;
 mod process;
+mod registry;
 mod supervisor;
 mod table;
 mod timer;
+mod topic;
 pub(super) mod wasi;
 
 use crate::engine::bindings::regrow::otp::types;

@@ -19,7 +19,7 @@ type Answer<T> = Result<T, wit::TableError>;
 const ROWS_AT_ONCE: usize = 128;
 
 /// The largest match specification, in bytes.
-const MAX_SPEC_BYTES: usize = 64 << 10;
+pub(super) const MAX_SPEC_BYTES: usize = 64 << 10;
 
 /// Rows that are put in at once, at most: meanwhile nobody else has a turn.
 const MAX_ROWS_AT_ONCE: usize = 10_000;
@@ -77,7 +77,7 @@ fn steps(path: &[u8]) -> Result<Vec<Term>, TableError> {
     }
 }
 
-fn matcher(spec: &[u8]) -> Result<Matcher, TableError> {
+pub(super) fn matcher(spec: &[u8]) -> Result<Matcher, TableError> {
     if spec.len() > MAX_SPEC_BYTES {
         return Err(TableError::BadMatchSpec(format!("it has more than {MAX_SPEC_BYTES} bytes")));
     }

@@ -18,7 +18,7 @@ use crate::engine::bindings::regrow::otp::supervisor as sup;
 use crate::engine::bindings::regrow::otp::supervisor::{Host, SupervisorError};
 use crate::engine::bindings::regrow::otp::types as wit;
 use crate::engine::host::authority::{check_entries, good};
-use crate::engine::host::convert::destination_len;
+use crate::engine::host::convert::{destination_len, via_len};
 use crate::engine::host::supervisor::convert::{started, with_start};
 use crate::engine::start::{Argument, StartGuest};
 use crate::engine::state::GuestState;
@@ -61,6 +61,7 @@ impl GuestState {
         let pid = match &named {
             Destination::Pid(pid) => Some(*pid),
             Destination::Name(name) => context.runtime().whereis(name),
+            Destination::Via(via) => context.runtime().whereis_via(via),
         };
         let Some(pid) = pid else { return Ok(Err(SupervisorError::Noproc)) };
         let runtime = context.runtime();
@@ -94,10 +95,13 @@ impl GuestState {
         if let Some(Err(error)) = spec.name.as_deref().map(check_name) {
             return Ok(Err(bad_argument(format!("the name of child {:?}: {error}", spec.id))));
         }
+        let via = good!(self.named_by(spec.via.as_ref())?.map_err(SupervisorError::Refused));
         let start =
             self.granted_start(spec.component.clone(), spec.entry.clone(), Vec::new(), spec.name.clone())?;
         Ok(match start {
-            Ok(start) => Ok(StartGuest { argument: Argument::Term(argument), kept: Some(kept), ..start }),
+            Ok(start) => {
+                Ok(StartGuest { argument: Argument::Term(argument), kept: Some(kept), via, ..start })
+            }
             Err(error) => Err(SupervisorError::Refused(error)),
         })
     }
@@ -152,6 +156,11 @@ impl GuestState {
                 let Some(name) = spec.name else {
                     return Ok(Err(bad_argument("partitions need a supervisor with a name".to_owned())));
                 };
+                if start.via.is_some() {
+                    return Ok(Err(bad_argument(
+                        "partitions can't all be registered under one key".to_owned(),
+                    )));
+                }
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 if count > MAX_INFO_ENTRIES {
                     return Ok(Err(bad_argument(format!(
@@ -242,6 +251,7 @@ fn spec_len(spec: &sup::ChildSpec) -> usize {
         + spec.argument.len() * DECODED
         + optional(&spec.component)
         + optional(&spec.name)
+        + spec.via.as_ref().map_or(0, |via| via_len(&via.name) + via.value.len())
 }
 
 impl Host for GuestState {

@@ -19,7 +19,7 @@ pub const MAX_TOPIC_BYTES: usize = 255;
 const PATTERN: &[u8] = b"\x82\x66prefix";
 
 /// Whether a key stands for all topics with a beginning.
-pub(super) fn is_pattern(key: &[u8]) -> bool {
+pub(crate) fn is_pattern(key: &[u8]) -> bool {
     key.starts_with(PATTERN)
 }
 
@@ -154,13 +154,10 @@ impl Context {
             return Err(RegistryError::BadTopic);
         }
         let registry = self.runtime().inner.registries.get(registry)?;
-        let mut look_at = |key: &[u8]| {
-            registry.read(registry.part_of(key)).of_key(key).for_each(|(_, entry)| each(entry));
-        };
-        look_at(&text(topic));
-        if registry.patterns.load(std::sync::atomic::Ordering::Relaxed) > 0 {
+        registry.each_of_key(&text(topic), &mut each);
+        if registry.has_patterns() {
             let ends = (0..=topic.len()).filter(|end| topic.is_char_boundary(*end));
-            ends.for_each(|end| look_at(&prefix_key(&topic[..end])));
+            ends.for_each(|end| registry.each_of_key(&prefix_key(&topic[..end]), &mut each));
         }
         Ok(())
     }
