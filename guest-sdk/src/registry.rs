@@ -39,7 +39,7 @@ use crate::error::LimitExceeded;
 use crate::mailbox::Received;
 use crate::pid::{Destination, Pid};
 use crate::sys;
-use crate::table::MatchSpec;
+use crate::table::{MAX_KEY_BYTES, MatchSpec};
 
 /// How many processes may be registered under a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -288,7 +288,7 @@ impl<K: Serialize, V> Registry<K, V> {
     /// # Errors
     /// [`RegistryError`]
     pub fn unregister(&self, key: &K) -> Result<(), RegistryError> {
-        sys::registry::unregister(&self.name, &encode(key)?)
+        sys::registry::unregister(&self.name, &encoded_key(key)?)
     }
 
     /// Ends those of them that a match specification matches, as [`Registry::select`] does; how many
@@ -297,7 +297,7 @@ impl<K: Serialize, V> Registry<K, V> {
     /// # Errors
     /// [`RegistryError`]
     pub fn unregister_match(&self, key: &K, spec: &MatchSpec) -> Result<u64, RegistryError> {
-        sys::registry::unregister_match(&self.name, &encode(key)?, &encode(spec)?)
+        sys::registry::unregister_match(&self.name, &encoded_key(key)?, &encode(spec)?)
     }
 
     /// The key as a name, of a registry with unique keys.
@@ -305,7 +305,7 @@ impl<K: Serialize, V> Registry<K, V> {
     /// # Errors
     /// [`RegistryError::BadTerm`]
     pub fn via(&self, key: &K) -> Result<Via, RegistryError> {
-        Ok(Via { registry: self.name.clone(), key: encode(key)? })
+        Ok(Via { registry: self.name.clone(), key: encoded_key(key)? })
     }
 
     /// The living process that is registered under a unique key (`Registry.whereis_name/1`).
@@ -322,7 +322,7 @@ impl<K: Serialize, V> Registry<K, V> {
     /// # Errors
     /// [`RegistryError`]; what was done is lost if the registry ends meanwhile
     pub fn lock<T>(&self, key: &K, body: impl FnOnce() -> T) -> Result<T, RegistryError> {
-        let key = encode(key)?;
+        let key = encoded_key(key)?;
         sys::registry::lock(&self.name, &key)?;
         let result = body();
         sys::registry::unlock(&self.name, &key)?;
@@ -336,7 +336,7 @@ impl<K: Serialize, V: Serialize> Registry<K, V> {
     /// # Errors
     /// [`RegistryError`]
     pub fn register(&self, key: &K, value: &V) -> Result<(), RegistryError> {
-        sys::registry::register(&self.name, &encode(key)?, &encode(value)?)
+        sys::registry::register(&self.name, &encoded_key(key)?, &encode(value)?)
     }
 
     /// The key as a name for a process that is yet to be spawned, with its value.
@@ -354,7 +354,7 @@ impl<K: Serialize, V: DeserializeOwned> Registry<K, V> {
     /// # Errors
     /// [`RegistryError`]; [`RegistryError::Limit`] of more than 10,000
     pub fn lookup(&self, key: &K) -> Result<Vec<(Pid, V)>, RegistryError> {
-        let found = sys::registry::lookup(&self.name, &encode(key)?)?;
+        let found = sys::registry::lookup(&self.name, &encoded_key(key)?)?;
         found.into_iter().map(|(pid, value)| Ok((pid, decode(&value)?))).collect()
     }
 
@@ -376,7 +376,7 @@ impl<K: Serialize, V: DeserializeOwned> Registry<K, V> {
     /// # Errors
     /// [`RegistryError`]
     pub fn values(&self, key: &K, pid: Pid) -> Result<Vec<V>, RegistryError> {
-        let found = sys::registry::values(&self.name, &encode(key)?, pid)?;
+        let found = sys::registry::values(&self.name, &encoded_key(key)?, pid)?;
         found.iter().map(|value| Ok(decode(value)?)).collect()
     }
 }
@@ -388,7 +388,7 @@ impl<K: Serialize, V: Serialize + DeserializeOwned> Registry<K, V> {
     /// # Errors
     /// [`RegistryError::NotRegistered`], [`RegistryError::WrongKind`] of duplicate keys, [`RegistryError`]
     pub fn update_value(&self, key: &K, update: impl FnOnce(&V) -> V) -> Result<(V, V), RegistryError> {
-        let encoded = encode(key)?;
+        let encoded = encoded_key(key)?;
         let own = sys::registry::values(&self.name, &encoded, crate::process::self_pid())?;
         let old: V = decode(own.first().ok_or(RegistryError::NotRegistered)?)?;
         let new = update(&old);
@@ -407,6 +407,12 @@ impl<K: DeserializeOwned, V> Registry<K, V> {
         let found = sys::registry::keys(&self.name, pid)?;
         found.iter().map(|key| Ok(decode(key)?)).collect()
     }
+}
+
+/// A key that is too long does not even go to the host.
+fn encoded_key<K: Serialize>(key: &K) -> Result<Vec<u8>, RegistryError> {
+    let key = encode(key)?;
+    if key.len() > MAX_KEY_BYTES { Err(RegistryError::KeyTooLong(key.len() as u64)) } else { Ok(key) }
 }
 
 /// What a listener is told.

@@ -134,6 +134,13 @@ const OTHERS: &[&str] = &[
     "table-denied",
     "groups",
     "groups-denied",
+    "registry",
+    "registry-via",
+    "registry-locks",
+    "registry-listeners",
+    "registry-nonsense",
+    "registry-denied",
+    "topics",
 ];
 
 /// Those of `grants.rs`.
@@ -202,6 +209,51 @@ fn names_of_tables_need_a_grant() {
 #[test]
 fn pg1_to_pg8_groups() {
     passes("groups", "", "grants.groups = [\"chat\", \"other\"]");
+}
+
+const REGISTRIES: &str =
+    "grants.registries = [\"unique\", \"duplicate\", \"unknown\", \"parts\", \"pubsub\"]";
+
+/// On both engines.
+fn registries_pass(entry: &str, more: &str) {
+    passes(entry, "", &format!("{REGISTRIES}\n{more}"));
+    passes(entry, "", &format!("{REGISTRIES}\n{more}\nengine = \"speed\""));
+}
+
+#[test]
+fn r1_to_r13_registries() {
+    registries_pass("registry", "");
+}
+
+#[test]
+fn r11_names_by_key() {
+    registries_pass("registry-via", "grants.start_children = [\"behaviour\"]");
+}
+
+#[test]
+fn r16_locks_on_keys() {
+    registries_pass("registry-locks", "");
+}
+
+#[test]
+fn r14_listeners() {
+    registries_pass("registry-listeners", "");
+}
+
+#[test]
+fn r17_what_makes_no_sense_in_a_registry_does_nothing() {
+    registries_pass("registry-nonsense", "");
+}
+
+#[test]
+fn registries_need_a_grant() {
+    let log = passes("registry-denied", "", "grants.registries = [\"mine/*\"]\ngrants.lookup = []");
+    assert!(log.contains("registries"), "it is told: {log}");
+}
+
+#[test]
+fn pb1_to_pb6_topics() {
+    registries_pass("topics", "");
 }
 
 #[test]

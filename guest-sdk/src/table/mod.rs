@@ -542,7 +542,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Table<K, 
 pub(crate) type EncodedRows = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The longest key: the host would refuse a longer one, too, but what is very large does not even get there.
-const MAX_KEY_BYTES: usize = 64 << 10;
+pub(crate) const MAX_KEY_BYTES: usize = 64 << 10;
 
 fn encoded_key<K: Serialize>(key: &K) -> Result<Vec<u8>, TableError> {
     let key = encode(key)?;

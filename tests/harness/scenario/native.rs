@@ -286,6 +286,8 @@ impl Player {
             Destination::Name(name) => {
                 Object::Name(name.strip_prefix(&self.prefix).unwrap_or(&name).to_owned())
             }
+            // Scenarios name no keys.
+            Destination::Via(via) => Object::Name(via.to_string()),
         }
     }
 

@@ -23,8 +23,8 @@ pub(crate) struct State {
     pub(crate) pid: Pid,
     parent: Option<Pid>,
     pub(crate) trap_exit: bool,
-    /// Whether the ends of linked processes are nothing to it, but for its parent's.
-    pub(crate) ignores_link_exits: bool,
+    /// Whether it ends with its parent, however that ends, and heeds no other exit signal but `kill`.
+    pub(crate) heeds_only_parent: bool,
     pub(crate) mailbox: Mailbox,
     pub(crate) links: Links,
     pub(crate) monitors: Monitors,
@@ -92,7 +92,7 @@ impl State {
             bounds: Bounds::of(identity, limits),
             pid,
             trap_exit: false,
-            ignores_link_exits: false,
+            heeds_only_parent: false,
             mailbox: Mailbox::default(),
             links: Links::default(),
             monitors: Monitors::default(),
@@ -158,7 +158,9 @@ impl State {
                 }
             }
             Signal::Exit { from, reason } => {
-                let decision = decide_exit(from, self.pid, &reason, self.trap_exit);
+                let decision = self.by_parent_alone(from, &reason).filter(|_| reason != ExitReason::Kill);
+                let decision =
+                    decision.unwrap_or_else(|| decide_exit(from, self.pid, &reason, self.trap_exit));
                 // The parent's order to stop, or the host's, is never lost.
                 let is_order = from == HOST || Some(from) == self.parent;
                 if decision == ExitDecision::Deliver && !is_order {
@@ -168,9 +170,9 @@ impl State {
                 }
             }
             Signal::LinkExit { from, reason } => {
-                let heeds = !self.ignores_link_exits || Some(from) == self.parent;
-                if self.links.on_exit(from) && heeds {
-                    let decision = decide_link_exit(&reason, self.trap_exit);
+                if self.links.on_exit(from) {
+                    let decision = self.by_parent_alone(from, &reason);
+                    let decision = decision.unwrap_or_else(|| decide_link_exit(&reason, self.trap_exit));
                     self.decided(decision, from, reason);
                 }
             }
@@ -185,6 +187,13 @@ impl State {
             Signal::Down { reference, reason } => self.on_down(reference, reason),
             Signal::Reply { reference, payload } => self.on_reply(reference, payload, effects),
         }
+    }
+
+    /// What becomes of an exit signal to a process that heeds only its parent's.
+    fn by_parent_alone(&self, from: Pid, reason: &ExitReason) -> Option<ExitDecision> {
+        let is_order = Some(from) == self.parent || from == HOST;
+        self.heeds_only_parent
+            .then(|| if is_order { ExitDecision::Die(reason.clone()) } else { ExitDecision::Drop })
     }
 
     fn decided(&mut self, decision: ExitDecision, from: Pid, reason: ExitReason) {

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::names::check_name;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
-use crate::received::{InitAck, Received};
+use crate::received::InitAck;
 use crate::registry::lock::Locks;
 use crate::registry::part::Part;
 use crate::registry::{HashKeys, MAX_PARTITIONS, Registry, RegistryError, RegistryOptions};
@@ -63,20 +63,14 @@ fn keeper_options() -> SpawnOptions {
         kind: ProcessKind::Native,
         entry: Some("registry".into()),
         link: true,
-        trap_exit: true,
         ..SpawnOptions::default()
     }
 }
 
-/// Nobody has anything to say to it but its parent.
+/// Nobody has anything to say to it.
 async fn keep(context: Context) -> ExitReason {
-    let parent = context.identity().parent;
     loop {
-        if let Some(Received::Exit { from, reason }) = context.receive(None).await
-            && Some(from) == parent
-        {
-            return reason;
-        }
+        context.receive(None).await;
     }
 }
 
@@ -134,7 +128,7 @@ impl Inner {
             sequence: AtomicU64::new(0),
             patterns: AtomicU64::new(0),
         });
-        process.state.lock().ignores_link_exits = true;
+        process.state.lock().heeds_only_parent = true;
         let kept = process.hold(|held| {
             self.registries.insert(&registry)?;
             held.registries_kept.push(registry.clone());

@@ -10,6 +10,7 @@ mod messages;
 mod outside;
 mod paging;
 mod processes;
+mod registries;
 mod relations;
 mod servers;
 mod supervisors;
@@ -132,6 +133,20 @@ regrow_sdk::component! {
     "groups" => process groups::groups,
     /// Scopes without a grant, and what makes no sense.
     "groups-denied" => process groups::denied,
+    /// Registries: keys, values, selections, and what becomes of them at the end of their processes.
+    "registry" => process registries::keys,
+    /// Keys as names of processes.
+    "registry-via" => process registries::via,
+    /// Locks on keys.
+    "registry-locks" => process registries::locks,
+    /// Who listens to registrations.
+    "registry-listeners" => process registries::listeners,
+    /// What makes no sense for a registry or a topic.
+    "registry-nonsense" => process registries::nonsense,
+    /// Registries without a grant.
+    "registry-denied" => process registries::denied,
+    /// Topics: subscribing, broadcasting, patterns.
+    "topics" => process registries::topics,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
@@ -177,6 +192,12 @@ regrow_sdk::component! {
     "helper-table-user" => process tables::user,
     /// Helper: makes a table with an heir, and ends when it is told to.
     "helper-table-owner" => process tables::owner,
+    /// Helper: is registered under keys.
+    "helper-registered" => process registries::registered,
+    /// Helper: locks a key.
+    "helper-locker" => process registries::locker,
+    /// Helper: is subscribed to topics.
+    "helper-subscriber" => process registries::subscriber,
     /// Helper: counts its starts in a table of the manifest's.
     "helper-visitor" => process tables::visitor,
     /// Helper: a server for the tests of GenServer.
