@@ -8,6 +8,6 @@ mod engines;
 mod grants;
 mod mailboxes;
 mod reports;
+mod services;
 mod steering;
 mod supervision;
-mod tables;

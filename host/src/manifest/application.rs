@@ -7,13 +7,14 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use regrow_otp::{MAX_NAME_BYTES, check_name};
+use regrow_otp::check_name;
 use toml::de::DeTable;
 
-use crate::manifest::child::{Child, ChildStart, SharedTable};
+use crate::manifest::child::{Child, ChildStart};
 use crate::manifest::component::{Component, read_component};
 use crate::manifest::diagnostic::{Diagnostic, Located, Source};
 use crate::manifest::reader::{Reading, Table};
+use crate::manifest::service::check_services;
 use crate::manifest::supervisor::{Supervisor, read_supervisor};
 
 /// What a guest may do in a turn unless the manifest says otherwise: some microseconds.
@@ -139,7 +140,7 @@ impl Manifest {
         if let Some(supervisor) = &supervisor {
             check_references(&components, supervisor, &errors);
             check_names(supervisor, &errors);
-            check_tables(supervisor, &errors);
+            check_services(supervisor.services().into_iter(), &errors);
         }
         let errors = errors.into_sorted();
         drop(root);
@@ -251,23 +252,6 @@ fn check_names(supervisor: &Supervisor, errors: &Reading<'_>) {
             errors.push(Diagnostic::new(name.span.clone(), message, "the second time"));
         }
     }
-}
-
-/// Names of tables: well-formed, and each only once in the whole tree.
-fn check_tables(supervisor: &Supervisor, errors: &Reading<'_>) {
-    let mut seen = HashSet::new();
-    for_each_child(supervisor, &mut |child| {
-        let ChildStart::Table(SharedTable { name, .. }) = &child.start else { return };
-        if check_name(&name.value).is_err() {
-            let message = format!("{:?} is no name for a table", name.value);
-            let label = format!("expected 1 to {MAX_NAME_BYTES} bytes without control characters");
-            errors.push(Diagnostic::new(name.span.clone(), message, label));
-        }
-        if !seen.insert(name.value.clone()) {
-            let message = format!("the table {:?} is declared twice", name.value);
-            errors.push(Diagnostic::new(name.span.clone(), message, "the second time"));
-        }
-    });
 }
 
 fn for_each_child(supervisor: &Supervisor, visit: &mut impl FnMut(&Child)) {

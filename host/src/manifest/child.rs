@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use regrow_otp::Budget;
 use regrow_otp::supervisor::{Backoff, MAX_CHILD_ID_BYTES, OverIntensity, Restart, Shutdown};
-use regrow_otp::{Budget, TableKind};
 use regrow_term::Term;
 
 use crate::manifest::component::{Grants, Limits, read_budget, read_grants, read_limits};
 use crate::manifest::diagnostic::{Diagnostic, Located};
 use crate::manifest::reader::{Reading, Table, Value, to_term};
+use crate::manifest::service::{Service, read_service};
 use crate::manifest::supervisor::{Supervisor, read_supervisor};
 
 /// How deep supervisors may be nested: deeper trees are mistakes, and reading them must not exhaust the stack.
@@ -24,7 +25,7 @@ impl Child {
     /// How many processes it begins with.
     pub(super) fn size(&self) -> u64 {
         match &self.start {
-            ChildStart::Worker { .. } | ChildStart::Table(_) => 1,
+            ChildStart::Worker { .. } | ChildStart::Service(_) => 1,
             ChildStart::Supervisor(nested) => nested.size(),
         }
     }
@@ -73,27 +74,9 @@ pub enum ChildStart {
     },
     /// A supervisor.
     Supervisor(Supervisor),
-    /// A process of the host's that keeps a table for others.
-    Table(SharedTable),
+    /// A process of the host's that keeps something for others.
+    Service(Service),
 }
-
-/// A table that outlives its users: `table = { name = "sessions", kind = "ordered_set" }`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SharedTable {
-    /// The name under which everybody finds it who has a grant.
-    pub name: Located<String>,
-    /// Which rows it holds.
-    pub kind: TableKind,
-    /// The limits of the process that keeps it.
-    pub limits: Limits,
-}
-
-const TABLE_KINDS: [(&str, TableKind); 4] = [
-    ("set", TableKind::Set),
-    ("ordered_set", TableKind::OrderedSet),
-    ("bag", TableKind::Bag),
-    ("duplicate_bag", TableKind::DuplicateBag),
-];
 
 const SHUTDOWNS: [(&str, Shutdown); 2] =
     [("brutal_kill", Shutdown::BrutalKill), ("infinity", Shutdown::Infinity)];
@@ -111,10 +94,7 @@ pub(super) fn read_child(value: &Value<'_>, depth: usize, errors: &Reading<'_>) 
         }
         Some(nested) => Table::of(nested, "supervisor", errors)
             .map(|table| ChildStart::Supervisor(read_supervisor(table, depth + 1))),
-        None => match table.table("table") {
-            Some(shared) => read_table(&table, shared),
-            None => read_worker(&table),
-        },
+        None => read_service(&table).unwrap_or_else(|| read_worker(&table)),
     };
     let count = table.integer("count", 1).unwrap_or(1);
     let restart = table.word("restart", &Restart::ALL).unwrap_or_default();
@@ -208,7 +188,7 @@ fn numbered(child: &Child, n: u64) -> Child {
     child.id.value = numbered_name(&child.id.value, n);
     if let ChildStart::Worker { name: Some(name), .. }
     | ChildStart::Supervisor(Supervisor { name: Some(name), .. })
-    | ChildStart::Table(SharedTable { name, .. }) = &mut child.start
+    | ChildStart::Service(Service { name, .. }) = &mut child.start
     {
         name.value = numbered_name(&name.value, n);
     }
@@ -219,17 +199,11 @@ fn numbered_name(name: &str, n: u64) -> String {
     format!("{name}-{n}")
 }
 
-fn read_table(child: &Table<'_, '_>, table: Table<'_, '_>) -> Option<ChildStart> {
-    let name = table.required_string("name", "the name under which the table is found");
-    let kind = table.word("kind", &TABLE_KINDS).unwrap_or_default();
-    table.finish();
-    let limits = child.table("limits").map(read_limits).unwrap_or_default();
-    Some(ChildStart::Table(SharedTable { name: name?, kind, limits }))
-}
-
 fn read_worker(table: &Table<'_, '_>) -> Option<ChildStart> {
-    let component =
-        table.required_string("component", "the component that it runs, or a `supervisor` or `table` table");
+    let component = table.required_string(
+        "component",
+        "the component that it runs, or a table `supervisor`, `table`, `registry` or `groups`",
+    );
     let entry = table.required_string("entry", "the entry of the component that it runs");
     let name = table.string("name");
     // Without arguments an entry gets the empty list: in serde's encoding that is Rust's `()`.

@@ -6,10 +6,12 @@ mod child;
 mod component;
 mod diagnostic;
 mod reader;
+mod service;
 mod supervisor;
 
 pub use application::{Manifest, ManifestError};
-pub use child::{Child, ChildStart, SharedTable};
+pub use child::{Child, ChildStart};
 pub use component::{Component, Dir, Grants, Limits};
 pub use diagnostic::{Diagnostic, Located, Source, Span};
+pub use service::{Service, ServiceKind};
 pub use supervisor::{Supervisor, SupervisorKind};

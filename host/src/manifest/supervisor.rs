@@ -9,6 +9,7 @@ use regrow_term::Term;
 use crate::manifest::child::{Child, ChildStart, MAX_CHILDREN, read_child};
 use crate::manifest::diagnostic::{Diagnostic, Located, Span};
 use crate::manifest::reader::{Reading, Table, Value, to_term};
+use crate::manifest::service::Service;
 
 /// A supervisor and its children, in start order.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,7 +60,7 @@ impl Supervisor {
                 }
                 (ChildStart::Worker { name, .. }, _) => names.extend(name.clone()),
                 (ChildStart::Supervisor(nested), _) => names.extend(nested.names()),
-                (ChildStart::Table(_), _) => {}
+                (ChildStart::Service(_), _) => {}
             }
         }
         names
@@ -69,7 +70,7 @@ impl Supervisor {
     pub(super) fn supervisor_names(&self) -> Vec<String> {
         let nested = self.children.iter().flat_map(|child| match &child.start {
             ChildStart::Supervisor(nested) => nested.supervisor_names(),
-            ChildStart::Worker { .. } | ChildStart::Table(_) => Vec::new(),
+            ChildStart::Worker { .. } | ChildStart::Service(_) => Vec::new(),
         });
         self.name.iter().map(|name| name.value.clone()).chain(nested).collect()
     }
@@ -83,10 +84,23 @@ impl Supervisor {
                     components.insert(component.value.as_str());
                 }
                 ChildStart::Supervisor(nested) => components.extend(nested.components()),
-                ChildStart::Table(_) => {}
+                ChildStart::Service(_) => {}
             }
         }
         components
+    }
+
+    /// What the host's processes in the whole tree keep for others.
+    pub(super) fn services(&self) -> Vec<&Service> {
+        let mut services = Vec::new();
+        for child in &self.children {
+            match &child.start {
+                ChildStart::Service(service) => services.push(service),
+                ChildStart::Supervisor(nested) => services.extend(nested.services()),
+                ChildStart::Worker { .. } => {}
+            }
+        }
+        services
     }
 
     /// How many processes the tree begins with, this supervisor included.
@@ -226,11 +240,11 @@ fn check_kind(table: &Table<'_, '_>, flags: &SupFlags, kind: &SupervisorKind, ch
         SupervisorKind::Template { .. } | SupervisorKind::Partitions(_)
             if !matches!(children[0].start, ChildStart::Worker { .. }) =>
         {
-            let what = match children[0].start {
-                ChildStart::Table(_) => "this is a table",
-                _ => "this is a supervisor",
+            let what = match &children[0].start {
+                ChildStart::Service(service) => service.kind.word(),
+                _ => "supervisor",
             };
-            error(children[0].id.span.clone(), "a template is a worker", what);
+            error(children[0].id.span.clone(), "a template is a worker", &format!("this is a {what}"));
         }
         SupervisorKind::Template { .. }
             if matches!(&children[0].start, ChildStart::Worker { name: Some(_), .. }) =>

@@ -104,7 +104,7 @@ impl Application {
                     let (more_supervisors, more_workers) = count(nested);
                     (supervisors + more_supervisors, workers + more_workers)
                 }
-                ChildStart::Worker { .. } | ChildStart::Table(_) => (supervisors, workers + 1),
+                ChildStart::Worker { .. } | ChildStart::Service(_) => (supervisors, workers + 1),
             })
         }
         count(&self.manifest.supervisor)
@@ -323,7 +323,7 @@ fn check_children_grants(
                     );
                 }
             }
-            ChildStart::Worker { grants: None, .. } | ChildStart::Table(_) => {}
+            ChildStart::Worker { grants: None, .. } | ChildStart::Service(_) => {}
         }
     }
 }
@@ -340,7 +340,7 @@ fn check_entries(
                 let loaded = components.iter().find(|(loaded, ..)| **loaded.name() == *component.value);
                 errors.extend(loaded.and_then(|(loaded, ..)| missing_entry(loaded, entry)));
             }
-            ChildStart::Table(_) => {}
+            ChildStart::Service(_) => {}
         }
     }
 }

@@ -294,7 +294,7 @@ impl Child {
                 format!("worker {}.{}", component.value, entry.value)
             }
             ChildStart::Supervisor(nested) => format!("supervisor with {} processes", nested.size()),
-            ChildStart::Table(table) => format!("table {:?}", table.name.value),
+            ChildStart::Service(service) => format!("{} {:?}", service.kind.word(), service.name.value),
         }
     }
 
@@ -303,7 +303,7 @@ impl Child {
         match &self.start {
             ChildStart::Worker { name, .. } => name.iter().map(|name| name.value.clone()).collect(),
             ChildStart::Supervisor(nested) => nested.names().into_iter().map(|name| name.value).collect(),
-            ChildStart::Table(_) => Vec::new(),
+            ChildStart::Service(_) => Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use regrow_otp::supervisor::Backoff;
 use regrow_term::encode;
 
 use crate::engine::{Contents, GuestLimits, Program};
-use crate::manifest::{Child, ChildStart, Supervisor, SupervisorKind};
+use crate::manifest::{Child, ChildStart, ServiceKind, Supervisor, SupervisorKind};
 use crate::node::tree;
 
 /// Characters of a value that a plan shows.
@@ -134,12 +134,12 @@ pub(super) fn child_settings(child: &Child, contents: &Contents) -> Vec<Setting>
             settings.push(Setting::fixed("type", "supervisor"));
             return settings;
         }
-        // Another kind or name is another table.
-        ChildStart::Table(table) => {
-            settings.push(Setting::fixed("type", "table"));
-            settings.push(Setting::fixed("table", table.name.value.as_str()));
-            settings.push(Setting::fixed("kind", format!("{:?}", table.kind)));
-            settings.extend(limit_settings(&tree::limits(&GuestLimits::default(), &table.limits)));
+        // Another kind or name is another table, or registry.
+        ChildStart::Service(service) => {
+            settings.push(Setting::fixed("type", service.kind.word()));
+            settings.push(Setting::fixed(service.kind.word(), service.name.value.as_str()));
+            settings.extend(service_settings(&service.kind));
+            settings.extend(limit_settings(&tree::limits(&GuestLimits::default(), &service.limits)));
             return settings;
         }
     };
@@ -179,6 +179,21 @@ pub(super) fn engine(program: &Program) -> Setting {
 fn grants(program: &Program) -> Setting {
     let value = format!("{:?}", program.grants).into_bytes();
     Setting { value, ..Setting::fixed("grants", program.grants.to_string()) }
+}
+
+fn service_settings(kind: &ServiceKind) -> Vec<Setting> {
+    match kind {
+        ServiceKind::Table(kind) => vec![Setting::fixed("kind", format!("{kind:?}"))],
+        ServiceKind::Registry { kind, partitions, listeners } => {
+            let listeners: Vec<&str> = listeners.iter().map(|name| name.value.as_str()).collect();
+            vec![
+                Setting::fixed("kind", format!("{kind:?}")),
+                Setting::fixed("partitions", partitions.to_string()),
+                Setting::fixed("listeners", listeners.join(", ")),
+            ]
+        }
+        ServiceKind::Groups => Vec::new(),
+    }
 }
 
 fn limit_settings(limits: &GuestLimits) -> Vec<Setting> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use regrow_otp::supervisor::{ChildSpec, ChildType, StartChild, SupervisorSpec, joined_arguments};
-use regrow_otp::{Access, Budget, StartTable, TableOptions};
+use regrow_otp::{Access, Budget, RegistryOptions, StartRegistry, StartScope, StartTable, TableOptions};
 use regrow_term::Term;
 
 use crate::engine::{
     Argument, Catalog, Contents, DirGrant, Grants, GuestLimits, NamePattern, NetPattern, StartGuest,
 };
-use crate::manifest::{self, ChildStart, Diagnostic, Located, SupervisorKind};
+use crate::manifest::{self, ChildStart, Diagnostic, Located, Service, ServiceKind, SupervisorKind};
 use crate::node::folders::Folders;
 
 /// Where the programs are found that a tree runs.
@@ -77,16 +77,9 @@ impl TreeBuilder<'_> {
                 let nested = self.supervisor(nested, &format!("{path}/{id}"))?.budget(child.budget.clone());
                 ChildSpec { child_type: ChildType::Supervisor, ..ChildSpec::worker(id, Arc::new(nested)) }
             }
-            ChildStart::Table(table) => {
-                let options = TableOptions {
-                    name: Some(table.name.value.clone()),
-                    kind: table.kind,
-                    access: Access::Public,
-                    heir: None,
-                };
-                let limits = limits(&GuestLimits::default(), &table.limits).process;
+            ChildStart::Service(service) => {
                 let budget = child.budget.clone().map(|budget| (format!("{path}/{id}").into(), budget));
-                ChildSpec::worker(id, Arc::new(StartTable { options, limits, budget }))
+                ChildSpec::worker(id, start_service(service, budget))
             }
             ChildStart::Worker { .. } => {
                 let budget = child.budget.clone().map(|budget| (format!("{path}/{id}").into(), budget));
@@ -139,6 +132,24 @@ impl TreeBuilder<'_> {
             name,
             via: None,
         }))
+    }
+}
+
+/// The process that keeps something for others.
+fn start_service(service: &Service, budget: Option<(Arc<str>, Budget)>) -> Arc<dyn StartChild> {
+    let limits = limits(&GuestLimits::default(), &service.limits).process;
+    let name = service.name.value.clone();
+    match &service.kind {
+        ServiceKind::Table(kind) => {
+            let options = TableOptions { name: Some(name), kind: *kind, access: Access::Public, heir: None };
+            Arc::new(StartTable { options, limits, budget })
+        }
+        ServiceKind::Registry { kind, partitions, listeners } => {
+            let listeners = listeners.iter().map(|name| name.value.clone()).collect();
+            let options = RegistryOptions { name, kind: *kind, partitions: *partitions, listeners };
+            Arc::new(StartRegistry { options, limits, budget })
+        }
+        ServiceKind::Groups => Arc::new(StartScope { name, limits, budget }),
     }
 }
 

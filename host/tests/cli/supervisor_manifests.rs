@@ -103,7 +103,13 @@ fn what_makes_no_sense_in_a_supervisor_is_said_where_it_stands() {
         let worker: Vec<&str> = worker.collect();
         GOOD.replace(worker[0], table).replace(worker[1], "")
     };
-    assert_eq!(parse(&table("table = { name = \"t\", kind = \"ordered_set\" }")), [""; 0]);
+    for good in [
+        "table = { name = \"t\", kind = \"ordered_set\" }",
+        "registry = { name = \"r\", kind = \"duplicate\", partitions = 8, listeners = [\"l\"] }",
+        "groups = { name = \"g\" }",
+    ] {
+        assert_eq!(parse(&table(good)), [""; 0]);
+    }
     for (text, expected) in [
         (
             "table = { kind = \"set\" }",
@@ -114,6 +120,17 @@ fn what_makes_no_sense_in_a_supervisor_is_said_where_it_stands() {
             "table = { name = \"a\\nb\" }",
             "13:18: \"a\\nb\" is no name for a table (expected 1 to 255 bytes without control characters)",
         ),
+        ("registry = { name = \"r\", kind = \"set\" }", "13:33: `kind` can't be \"set\""),
+        (
+            "registry = { name = \"r\", partitions = 65 }",
+            "13:39: `partitions` is out of range (expected a whole number from 1 to 64)",
+        ),
+        (
+            "registry = { name = \"r\", listeners = [\"\"] }",
+            "13:39: \"\" is no name for a process (expected 1 to 255 bytes without control characters)",
+        ),
+        ("groups = { }", "13:10: `name` is missing (this needs `name`: the name of the scope)"),
+        ("groups = { name = \"g\", kind = \"x\" }", "13:24: unknown key `kind`"),
     ] {
         let errors = parse(&table(text));
         assert!(errors.len() == 1 && errors[0].starts_with(expected), "{errors:?}");

@@ -5,15 +5,15 @@ use std::sync::{Arc, RwLock};
 
 use crate::budget::Budget;
 use crate::exit_reason::ExitReason;
+use crate::keeper::{apply_to_keeper, keep, keeper_options, start_keeper};
 use crate::limits::Limits;
 use crate::names::check_name;
 use crate::pid::{Pid, Reference};
-use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
-use crate::received::InitAck;
+use crate::process::{Context, SpawnError, SpawnOptions};
 use crate::registry::lock::Locks;
 use crate::registry::part::Part;
 use crate::registry::{HashKeys, MAX_PARTITIONS, Registry, RegistryError, RegistryOptions};
-use crate::runtime::Inner;
+use crate::runtime::{Inner, Runtime};
 use crate::supervisor::{StartChild, Started};
 
 /// What a part of an empty registry is charged with.
@@ -32,45 +32,16 @@ pub struct StartRegistry {
 
 impl StartChild for StartRegistry {
     fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
-        let spawn = SpawnOptions {
-            init_ack: Some(ack),
-            limits: self.limits,
-            budget: self.budget.clone(),
-            ..keeper_options()
-        };
-        let options = self.options.clone();
-        let (pid, _) = supervisor.spawn(spawn, move |context| async move {
-            if let Err(error) = context.runtime().inner.open_registry(options, context.pid()) {
-                context.init_ack(InitAck::Error(ExitReason::error(error.to_string())));
-                return ExitReason::Normal;
-            }
-            context.init_ack(InitAck::Started);
-            keep(context).await
-        })?;
-        Ok(Started { pid, acknowledges: true })
+        let options =
+            SpawnOptions { limits: self.limits, budget: self.budget.clone(), ..keeper_options("registry") };
+        let registry = self.options.clone();
+        start_keeper(supervisor, options, ack, move |context| {
+            context.runtime().inner.open_registry(registry, context.pid())
+        })
     }
 
-    fn apply_to(&self, runtime: &crate::runtime::Runtime, pid: Pid) {
-        runtime.change_limits(pid, &self.limits);
-        if let Some((_, budget)) = &self.budget {
-            runtime.change_budget(pid, budget);
-        }
-    }
-}
-
-fn keeper_options() -> SpawnOptions {
-    SpawnOptions {
-        kind: ProcessKind::Native,
-        entry: Some("registry".into()),
-        link: true,
-        ..SpawnOptions::default()
-    }
-}
-
-/// Nobody has anything to say to it.
-async fn keep(context: Context) -> ExitReason {
-    loop {
-        context.receive(None).await;
+    fn apply_to(&self, runtime: &Runtime, pid: Pid) {
+        apply_to_keeper(runtime, pid, &self.limits, self.budget.as_ref());
     }
 }
 
@@ -85,7 +56,7 @@ impl Context {
             return Err(RegistryError::NameTaken(other.keeper));
         }
         check(&options)?;
-        let (keeper, _) = self.spawn(keeper_options(), keep).map_err(|error| match error {
+        let (keeper, _) = self.spawn(keeper_options("registry"), keep).map_err(|error| match error {
             SpawnError::Limit(limit) => RegistryError::Limit(limit),
             SpawnError::Name(_) | SpawnError::Via(_) => RegistryError::BadName,
         })?;

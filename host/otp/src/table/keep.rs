@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use crate::budget::Budget;
-use crate::exit_reason::ExitReason;
+use crate::keeper::{apply_to_keeper, keeper_options, start_keeper};
 use crate::limits::Limits;
 use crate::pid::{Pid, Reference};
-use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
-use crate::received::InitAck;
+use crate::process::{Context, SpawnError, SpawnOptions};
 use crate::runtime::Runtime;
 use crate::supervisor::{StartChild, Started};
 use crate::table::TableOptions;
@@ -25,36 +24,13 @@ pub struct StartTable {
 
 impl StartChild for StartTable {
     fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
-        let spawn = SpawnOptions {
-            kind: ProcessKind::Native,
-            entry: Some("table".into()),
-            link: true,
-            init_ack: Some(ack),
-            limits: self.limits,
-            budget: self.budget.clone(),
-            ..SpawnOptions::default()
-        };
-        let options = self.options.clone();
-        let keeper = move |context: Context| async move {
-            if let Err(error) = context.create_table(options) {
-                let reason = ExitReason::error(error.to_string());
-                context.init_ack(InitAck::Error(reason));
-                return ExitReason::Normal;
-            }
-            context.init_ack(InitAck::Started);
-            loop {
-                // Nobody has anything to say to it.
-                context.receive(None).await;
-            }
-        };
-        let (pid, _) = supervisor.spawn(spawn, keeper)?;
-        Ok(Started { pid, acknowledges: true })
+        let options =
+            SpawnOptions { limits: self.limits, budget: self.budget.clone(), ..keeper_options("table") };
+        let table = self.options.clone();
+        start_keeper(supervisor, options, ack, move |context| context.create_table(table))
     }
 
     fn apply_to(&self, runtime: &Runtime, pid: Pid) {
-        runtime.change_limits(pid, &self.limits);
-        if let Some((_, budget)) = &self.budget {
-            runtime.change_budget(pid, budget);
-        }
+        apply_to_keeper(runtime, pid, &self.limits, self.budget.as_ref());
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use regrow_sdk::group::Group;
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, SpawnOptions};
+use regrow_sdk::registry::Registry;
 use regrow_sdk::sys::bindings::regrow::otp::table as raw;
 use regrow_sdk::table::{
     Access, CounterUpdate, Expression, Kind, MatchSpec, Operator, Pattern, Table, TableError, TableOptions,
     Variable,
 };
+use regrow_sdk::topic::PubSub;
 use regrow_sdk::{ExitReason, Pid, Term, encode};
 use serde::{Deserialize, Serialize};
 
@@ -367,6 +370,16 @@ pub fn visitor(_: ()) -> Result<(), ExitReason> {
     assert_eq!(visits.info()?.access, Access::Public);
     let count = CounterUpdate::of_value(1);
     let visit = visits.update_counter(&"visits".to_owned(), &[count], Some(&0))?;
+    // What the visit before had is gone, and what keeps it is not.
+    let people: Registry<String, i64> = Registry::named("people");
+    assert_eq!(people.count()?, 0);
+    people.register(&"visitor".to_owned(), &visit[0])?;
+    let news = PubSub::named("news").topic::<i64>("visits");
+    news.subscribe()?;
+    assert_eq!(news.broadcast(&visit[0])?.delivered, 1);
+    let hall = Group::new("rooms", "hall");
+    hall.join()?;
+    assert_eq!(hall.members()?, [regrow_sdk::process::self_pid()]);
     assert!(visit == [3], "on visit {}", visit[0]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Tables that the manifest declares.
+//! What the manifest declares of tables, registries and scopes of groups.
 
 use regrow_otp::ExitReason;
 use regrow_tests::TestNode;
@@ -14,6 +14,15 @@ fn tree(kind: &str) -> String {
         table = {{ name = "visits", kind = "{kind}" }}
         limits = {{ kept_bytes = "1 MiB" }}
         [[supervisor.children]]
+        id = "people"
+        registry = {{ name = "people", partitions = 4 }}
+        [[supervisor.children]]
+        id = "news"
+        registry = {{ name = "news", kind = "duplicate" }}
+        [[supervisor.children]]
+        id = "rooms"
+        groups = {{ name = "rooms" }}
+        [[supervisor.children]]
         id = "visitor"
         component = "behaviour"
         entry = "helper-visitor"
@@ -23,11 +32,14 @@ fn tree(kind: &str) -> String {
     )
 }
 
+const GRANTS: &str =
+    "grants.tables = [\"visits\"]\ngrants.groups = [\"rooms\"]\ngrants.registries = [\"people\", \"news\"]";
+
 /// The visitor counts its starts in the table, crashes after the first two, and is content with the third.
 #[test]
-fn a_declared_table_outlives_those_who_use_it() {
+fn what_is_declared_outlives_those_who_use_it() {
     for kind in ["set", "ordered_set"] {
-        let node = TestNode::start_with(&tree(kind), "grants.tables = [\"visits\"]");
+        let node = TestNode::start_with(&tree(kind), GRANTS);
         let ended = node.await_ended(|ended| ended.reason == ExitReason::Normal);
         assert_eq!(ended.identity.entry.as_deref(), Some("helper-visitor"), "{}", node.log());
         let log = node.log();
