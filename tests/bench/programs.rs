@@ -82,7 +82,7 @@ impl Host {
             [components.programs]
             path = {folder:?}
             limits = {{ timers = 1_000_000, kept_bytes = "2 GiB" }}
-            grants = {{ clocks = true, register = ["*"], lookup = ["*"] }}
+            grants = {{ clocks = true, register = ["*"], lookup = ["*"], registries = ["*"] }}
             [supervisor]
             [[supervisor.children]]
             id = "bench"

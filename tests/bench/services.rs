@@ -1,4 +1,4 @@
-//! What tables cost: programs in guests, beside ETS on the BEAM if it is installed.
+//! What tables, registries and topics cost: programs in guests, beside ETS and Elixir's Registry on the BEAM if they are installed.
 //!
 //! `cargo bench -p regrow-tests --bench services [-- PROGRAM…]`
 
@@ -17,7 +17,7 @@ fn main() {
 }
 
 /// All of them. Rows have integers as keys and 64 bytes as values.
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 17] = [
     wanted(0.4, each("lookup in 10", "lookup in a set of 10 rows", 500_000)),
     wanted(0.4, each("lookup in 1000", "lookup in a set of 1,000 rows", 500_000)),
     wanted(0.4, each("lookup in 1000000", "lookup in a set of 1,000,000 rows", 500_000)),
@@ -30,4 +30,9 @@ const PROGRAMS: [Program; 12] = [
     each("delete", "insert and delete of a row", 200_000),
     each("select", "row looked at by a selection, of 100,000, 1 of 100 wanted", 1_000_000),
     each("traverse", "first and next, a key", 100_000),
+    each("registry lookup", "lookup in a registry of 1,000 keys", 300_000),
+    each("registry whereis", "pid by its key, of 1,000", 300_000),
+    each("registration", "register and unregister", 100_000),
+    each("broadcast to 10", "broadcast to 10, a delivery", 200_000),
+    each("broadcast to 10000", "broadcast to 10,000, a delivery", 200_000),
 ];

@@ -1,15 +1,20 @@
-%% The programs of tests/guests/bench that use tables, on ETS. Prints "PROGRAM\tMICROSECONDS" for all of the count.
+%% The programs of tests/guests/services, on ETS and, if Elixir is installed, its Registry. Prints "PROGRAM\tMICROSECONDS" for all of the count.
 %% erlc services.erl && erl +S 1 -noshell -run services main ROUNDS "PROGRAM=COUNT" ...
 -module(services).
 -export([main/1]).
 
 main([Rounds | Programs]) ->
+    [code:add_pathsa(filelib:wildcard(D ++ "/elixir/lib/{elixir,logger}/ebin")) || D <- ["/usr/lib", "/usr/local/lib"]],
     [begin
          [Name, Count] = string:split(P, "="),
          Times = [timed(Name, list_to_integer(Count)) || _ <- lists:seq(1, list_to_integer(Rounds))],
          io:format("~s\t~p~n", [Name, lists:nth((length(Times) + 1) div 2, lists:sort(Times))])
-     end || P <- Programs],
+     end || P <- Programs, is_there(P)],
     halt(0).
+
+is_there("regist" ++ _) -> code:which('Elixir.Registry') =/= non_existing;
+is_there("broadcast" ++ _) -> code:which('Elixir.Registry') =/= non_existing;
+is_there(_) -> true.
 
 timed(Name, Count) ->
     Self = self(),
@@ -43,7 +48,76 @@ program("select", N) ->
     measure(fun() -> [1000 = length(ets:select(T, Spec)) || _ <- lists:seq(1, N div 100000)] end);
 program("traverse", N) ->
     T = filled(set, N),
-    measure(fun() -> N = walk(T, ets:first(T), 0) end).
+    measure(fun() -> N = walk(T, ets:first(T), 0) end);
+
+program("registry lookup", N) ->
+    registry(unique),
+    measure(fun() -> registry_lookup(N, self()) end);
+program("registry whereis", N) ->
+    registry(unique),
+    measure(fun() -> registry_whereis(N, self()) end);
+program("registration", N) ->
+    registry(unique),
+    measure(fun() -> registration(N) end);
+program("broadcast to " ++ Subscribers, N) ->
+    broadcast(list_to_integer(Subscribers), N).
+
+%% Ends with the process that measures.
+registry(Keys) ->
+    application:ensure_all_started(elixir),
+    case whereis(r) of undefined -> ok; Old -> exit(Old, kill) end,
+    start_registry(Keys),
+    Keys =:= duplicate orelse [{ok, _} = 'Elixir.Registry':register(r, K, K) || K <- lists:seq(0, 999)].
+
+start_registry(Keys) ->
+    Options = [{keys, Keys}, {name, r}, {partitions, erlang:system_info(schedulers)}],
+    case 'Elixir.Registry':start_link(Options) of
+        {ok, _} -> ok;
+        _ -> timer:sleep(1), start_registry(Keys)
+    end.
+
+registry_lookup(0, _) -> ok;
+registry_lookup(N, Own) ->
+    K = N * 7919 rem 1000,
+    [{Own, K}] = 'Elixir.Registry':lookup(r, K),
+    registry_lookup(N - 1, Own).
+
+registry_whereis(0, _) -> ok;
+registry_whereis(N, Own) ->
+    Own = 'Elixir.Registry':whereis_name({r, N * 7919 rem 1000}),
+    registry_whereis(N - 1, Own).
+
+registration(0) -> ok;
+registration(N) ->
+    {ok, _} = 'Elixir.Registry':register(r, 1000 + N, N),
+    ok = 'Elixir.Registry':unregister(r, 1000 + N),
+    registration(N - 1).
+
+broadcast(Subscribers, N) ->
+    registry(duplicate),
+    Self = self(),
+    Messages = N div Subscribers,
+    [begin
+         spawn(fun() ->
+             {ok, _} = 'Elixir.Registry':register(r, <<"news">>, nil),
+             Self ! ready,
+             subscriber(Messages),
+             Self ! done
+         end),
+         receive ready -> ok end
+     end || _ <- lists:seq(1, Subscribers)],
+    Message = value(),
+    Time = measure(fun() ->
+        [begin
+             Send = fun(Entries) -> [Pid ! Message || {Pid, _} <- Entries] end,
+             ok = 'Elixir.Registry':dispatch(r, <<"news">>, Send)
+         end || _ <- lists:seq(1, Messages)],
+        [receive done -> ok end || _ <- lists:seq(1, Subscribers)]
+    end),
+    Time.
+
+subscriber(0) -> ok;
+subscriber(N) -> receive <<_:64/binary>> -> subscriber(N - 1) end.
 
 value() -> binary:copy(<<"x">>, 64).
 

@@ -49,7 +49,7 @@ pub(crate) fn update_value(registry: &str, key: &[u8], value: &[u8]) -> Answer<(
 }
 
 pub(crate) fn lookup(registry: &str, key: &[u8]) -> Answer<Vec<(Pid, Vec<u8>)>> {
-    Ok(registrations(current().context.runtime().lookup_key(registry, key)?))
+    Ok(registrations(current().context.runtime().lookup_key(registry, key, usize::MAX)?))
 }
 
 pub(crate) fn whereis(via: &Via) -> Answer<Option<Pid>> {

@@ -206,14 +206,19 @@ impl RegistryWalk {
 }
 
 impl Runtime {
-    /// The entries of a key, in the order of their registration (rule R9).
+    /// The entries of a key, `at_most` so many of them, in the order of their registration (rule R9).
     ///
     /// # Errors
     /// [`RegistryError`]
-    pub fn lookup_key(&self, registry: &str, key: &[u8]) -> Result<Vec<Registration>, RegistryError> {
+    pub fn lookup_key(
+        &self,
+        registry: &str,
+        key: &[u8],
+        at_most: usize,
+    ) -> Result<Vec<Registration>, RegistryError> {
         let (registry, key) = (self.inner.registries.get(registry)?, good_key(key)?);
         let part = registry.read(registry.part_of(&key));
-        Ok(part.of_key(&key).map(|(_, entry)| entry.clone()).collect())
+        Ok(part.of_key(&key).map(|(_, entry)| entry.clone()).take(at_most).collect())
     }
 
     /// How many entries a key has.

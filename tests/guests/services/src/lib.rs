@@ -1,6 +1,7 @@
-//! What tables cost, measured by guests. A component of its own: what it imports would make processes of others dearer.
+//! What tables, registries and topics cost, measured by guests. A component of its own: what it imports would make processes of others dearer.
 
 mod programs;
+mod registries;
 
 use regrow_sdk::table::Kind;
 use regrow_sdk::{ExitReason, mailbox};
@@ -26,6 +27,11 @@ fn bench(_: ()) -> Result<(), ExitReason> {
             "delete" => deletes(count),
             "select" => select(count),
             "traverse" => traverse(count),
+            "registry lookup" => registries::lookups(count),
+            "registry whereis" => registries::whereis(count),
+            "registration" => registries::registrations(count),
+            "broadcast to 10" => registries::broadcasts(10, count),
+            "broadcast to 10000" => registries::broadcasts(10_000, count),
             other => Err(ExitReason::error(&format!("there is no program {other:?}"))),
         };
         mailbox::reply(from, &(time?.as_secs_f64() * 1e6))?;
@@ -37,4 +43,6 @@ regrow_sdk::component! {
     "bench" => process bench,
     /// Reads or writes beside another process.
     "table half" => process half,
+    /// Counts what it gets.
+    "subscriber" => process registries::subscriber,
 }

@@ -82,7 +82,7 @@ fn r5_keys_compare_exactly_and_nothing_in_them_is_a_wildcard() {
         start(&context, RegistryKind::Unique);
         context.register_key("r", &term(&1), &term("integer")).unwrap();
         context.register_key("r", &term(&1.0), &term("float")).unwrap();
-        let found = context.runtime().lookup_key("r", &term(&1.0)).unwrap();
+        let found = context.runtime().lookup_key("r", &term(&1.0), 100).unwrap();
         assert_eq!(decode::<String>(&found[0].value).unwrap(), "float");
         trace.note("1 and 1.0");
         for key in ["_", "$1", "*"] {
@@ -375,7 +375,7 @@ fn r15_r17_partitions_are_one_registry_and_bad_input_does_nothing() {
         assert_eq!(context.unregister_key("r", &term("k")), unknown);
         assert_eq!(context.update_registered("r", &term("k"), &term("v")), unknown);
         assert_eq!(context.lock_key("r", &term("k")).await, unknown);
-        assert_eq!(context.runtime().lookup_key("r", &term("k")).err(), unknown.err());
+        assert_eq!(context.runtime().lookup_key("r", &term("k"), 100).err(), unknown.err());
         trace.note("unknown");
         let long = term(&"x".repeat(MAX_KEY_BYTES));
         let before = kept_bytes(context.runtime(), context.pid());

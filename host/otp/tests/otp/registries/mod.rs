@@ -26,7 +26,7 @@ pub(crate) fn register(context: &Context, key: &str, value: i64) -> Result<(), R
 
 /// The values under a key, in order.
 pub(crate) fn lookup(context: &Context, key: &str) -> Vec<i64> {
-    let entries = context.runtime().lookup_key("r", &term(key)).unwrap();
+    let entries = context.runtime().lookup_key("r", &term(key), 100).unwrap();
     entries.iter().map(|entry| decode(&entry.value).unwrap()).collect()
 }
 

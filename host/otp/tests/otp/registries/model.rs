@@ -110,7 +110,7 @@ impl Model {
     fn check(&self, context: &Context, pids: &[Pid]) {
         let runtime = context.runtime();
         for key in 0..3_u8 {
-            let found = runtime.lookup_key("r", &term(&key)).unwrap();
+            let found = runtime.lookup_key("r", &term(&key), 100).unwrap();
             let found: Vec<_> = found.iter().map(|of| (key, of.pid, decode(&of.value).unwrap())).collect();
             let expected: Vec<_> = self.entries.iter().filter(|(of, ..)| *of == key).copied().collect();
             assert_eq!(found, expected);
