@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::blob::HeldBlobs;
 use crate::budget::{Account, Resource};
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::group::Scope;
@@ -71,6 +72,8 @@ pub(crate) struct Held {
     pub(crate) registries_kept: Vec<Arc<Registry>>,
     /// Registries in which it is registered, or has locked keys.
     pub(crate) registries: Vec<Registered>,
+    /// Blobs that it holds, and that it has made.
+    pub(crate) blobs: HeldBlobs,
 }
 
 impl Held {

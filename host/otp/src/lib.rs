@@ -27,7 +27,9 @@
 
 mod alias;
 mod balance;
+mod blob;
 mod budget;
+mod by_random;
 mod clock;
 mod event;
 mod exit_reason;
@@ -62,6 +64,7 @@ mod worker;
 
 pub use alias::{AliasMode, MonitorAlias};
 pub use balance::Balance;
+pub use blob::{BLOB_MARK, Blob, BlobError, BlobHash, BlobId, MAX_BLOBS_IN_PAYLOAD};
 pub use budget::{Budget, BudgetUse, Charge, DEFAULT_SHARE, MAX_SHARE, Resource, ResourceUse};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};

@@ -9,6 +9,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use regrow_term::Term;
 
 use crate::balance::Totals;
+use crate::blob::Blobs;
 use crate::clock::{Clock, Instant};
 use crate::event::{Event, EventSink};
 use crate::exit_reason::ExitReason;
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) tables: Tables,
     pub(crate) scopes: Scopes,
     pub(crate) registries: Registries,
+    pub(crate) blobs: Arc<Blobs>,
     pub(crate) timers: Timers,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,6 +89,7 @@ impl Runtime {
             tables: Tables::default(),
             scopes: Scopes::default(),
             registries: Registries::default(),
+            blobs: Arc::default(),
             timers: Timers::default(),
             scheduler: Arc::new(Scheduler::new(config.workers)),
             clock: config.clock,

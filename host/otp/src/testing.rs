@@ -65,6 +65,11 @@ pub fn kept_bytes(runtime: &Runtime, pid: Pid) -> u64 {
     process.and_then(|process| Some(process.holdings.get()?.keeper.used())).unwrap_or(0)
 }
 
+/// How many blobs there are: none, when nobody is left.
+pub fn blobs(runtime: &Runtime) -> usize {
+    crate::blob::blobs_alive(&runtime.inner)
+}
+
 /// What is wrong with the budgets of a runtime's processes: what they are charged for is what those processes have.
 pub fn wrong_budgets(runtime: &Runtime) -> Option<String> {
     let mut expected: HashMap<AccountId, [u64; 3]> = HashMap::new();

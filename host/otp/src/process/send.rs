@@ -73,6 +73,7 @@ impl Context {
     /// [`SendError::TooLarge`]
     pub fn reply(&self, to: ReplyTo, payload: Bytes) -> Result<(), SendError> {
         self.check_size(&payload).map_err(SendError::TooLarge)?;
+        let payload = self.carrying(payload);
         self.runtime().inner.send(to.pid, Signal::Reply { reference: to.reference, payload });
         Ok(())
     }
@@ -119,6 +120,7 @@ impl Context {
         deadline: Option<Instant>,
     ) -> Message {
         let component = self.identity().component.clone();
+        let payload = self.carrying(payload);
         Message { from: self.pid(), kind, payload, envelope: Envelope { component, trace: None, deadline } }
     }
 

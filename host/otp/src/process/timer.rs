@@ -41,7 +41,7 @@ impl Context {
         payload: Bytes,
     ) -> Result<Reference, LimitExceeded> {
         self.check_size(&payload)?;
-        self.add_timer(due, destination, Load::Timer(payload))
+        self.add_timer(due, destination, Load::Timer(self.carrying(payload)))
     }
 
     /// Starts a timer that sends a message, as if this process sent it then (`send_after/3`). To the process itself

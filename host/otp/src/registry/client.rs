@@ -302,7 +302,8 @@ impl Context {
     pub fn register_key(&self, registry: &str, key: &[u8], value: &[u8]) -> Result<(), RegistryError> {
         let inner = &self.runtime().inner;
         let registry = inner.registries.get(registry)?;
-        let (key, value) = (Arc::from(good_key(key)?), Bytes::copy_from_slice(&good_term(value)?));
+        let (key, value) =
+            (Arc::from(good_key(key)?), inner.carrying(Bytes::copy_from_slice(&good_term(value)?)));
         let process = self.process();
         // Before its entry is there: whoever sees that finds the link.
         let first = process.hold(|held| {
@@ -372,7 +373,7 @@ impl Context {
         let mut part = registry.write(registry.part_of(&key));
         let own = part.of_both(&key, self.pid());
         let (number, _) = own.first().ok_or(RegistryError::NotRegistered)?;
-        part.replace(*number, &key, Bytes::copy_from_slice(&value))?;
+        part.replace(*number, &key, self.carrying(Bytes::copy_from_slice(&value)))?;
         Ok(())
     }
 
@@ -416,6 +417,7 @@ impl Inner {
             return Err(RegistryError::WrongKind);
         }
         let (key, value) = (Arc::from(good_key(&via.key)?), Bytes::copy_from_slice(&good_term(value)?));
+        let value = self.carrying(value);
         let part = registry.part_of(&key);
         registry.register(self, process, key, value)?;
         let noted = process.hold(|held| {

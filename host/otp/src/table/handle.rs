@@ -11,6 +11,7 @@ use crate::exit_reason::LimitKind;
 use crate::limits::check;
 use crate::pid::Pid;
 use crate::process::Context;
+use crate::runtime::Inner;
 use crate::table::shard::{Entry, Position, Shard};
 use crate::table::{
     Access, Header, MAX_KEY_BYTES, MAX_ROWS_PER_KEY, Row, Table, TableError, TableId, TableKind,
@@ -187,9 +188,9 @@ impl TableHandle<'_> {
     }
 
     fn put(&self, rows: &[(&[u8], &[u8])], only_new: bool) -> Result<bool, TableError> {
-        let table = &*self.table;
+        let (table, inner) = (&*self.table, &self.context.runtime().inner);
         if let [(key, value)] = rows {
-            let row = table.row(key, value)?;
+            let row = table.row(inner, key, value)?;
             let header = self.may_write()?;
             let hash = table.hash(row.key());
             let mut shard = table.write(table.shard_of(hash));
@@ -200,7 +201,7 @@ impl TableHandle<'_> {
             return Ok(true);
         }
         let checked = |(key, value): &(&[u8], &[u8])| {
-            let row = table.row(key, value)?;
+            let row = table.row(inner, key, value)?;
             Ok((table.hash(row.key()), row))
         };
         let rows: Vec<(u64, Row)> = rows.iter().map(checked).collect::<Result<_, TableError>>()?;
@@ -277,7 +278,7 @@ impl TableHandle<'_> {
         let Some(row) = shard.rows(hash, &key).first().filter(|row| row.value() == &*expected) else {
             return Ok(false);
         };
-        let row = Row::new(row.key(), &new);
+        let row = Row::new(row.key(), &new).holding(self.context.runtime().inner.blobs_in(&new));
         self.table.put(&header, &mut shard, hash, row)?;
         Ok(true)
     }
@@ -433,8 +434,8 @@ impl Table {
     }
 
     /// A row, to be put in.
-    fn row(&self, key: &[u8], value: &[u8]) -> Result<Row, TableError> {
-        let row = Row::new(&good_key(key)?, &good_term(value)?);
+    fn row(&self, inner: &Inner, key: &[u8], value: &[u8]) -> Result<Row, TableError> {
+        let row = Row::new(&good_key(key)?, &good_term(value)?).holding(inner.blobs_in(value));
         let tag = if self.kind == TableKind::Bag { self.hash(row.value()) as u32 } else { 0 };
         Ok(row.tagged(tag))
     }

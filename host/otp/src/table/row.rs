@@ -6,14 +6,27 @@ use std::sync::Arc;
 
 use regrow_term::{Encoded, Numbers};
 
+use crate::blob::Carried;
+
 /// A row: key and value, encoded, in the form in which terms are kept. Clones share it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Row {
     bytes: Arc<[u8]>,
     key_len: u32,
     /// Of rows in bags: a part of the hash of the value, so that equal ones are soon found.
     tag: u32,
+    /// Blobs whose handles are in the value.
+    #[expect(dead_code, reason = "they are held as long as the row is there")]
+    blobs: Option<Arc<Carried>>,
 }
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        (self.key_len, &self.bytes) == (other.key_len, &other.bytes)
+    }
+}
+
+impl Eq for Row {}
 
 impl Row {
     /// What a row takes beside its bytes: its head, its entry, its place in an index.
@@ -33,7 +46,12 @@ impl Row {
             }
             None => Arc::from([key, value].concat()),
         };
-        Self { bytes, key_len: key.len() as u32, tag: 0 }
+        Self { bytes, key_len: key.len() as u32, tag: 0, blobs: None }
+    }
+
+    /// Of a value that may have handles of blobs.
+    pub(super) fn holding(self, blobs: Option<Arc<Carried>>) -> Self {
+        Self { blobs, ..self }
     }
 
     /// For a bag.

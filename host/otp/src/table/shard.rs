@@ -305,7 +305,7 @@ impl Hashed {
         let entry = &mut self.places[place].1;
         let Some(first) = entry.rows().first().cloned() else { return Entry::Free };
         self.marked.push(place as u32);
-        mem::replace(entry, Entry::Gone(first))
+        mem::replace(entry, Entry::Gone(first.holding(None)))
     }
 }
 

@@ -148,7 +148,8 @@ impl TableHandle<'_> {
         let mut value: Term = decode(value).map_err(|error| bad_term(error.to_string()))?;
         let result = change(&mut value)?;
         let value = encode(&value).map_err(|error| bad_term(error.to_string()))?;
-        let row = Row::new(key, &good_term(&value)?);
+        let blobs = self.context.runtime().inner.blobs_in(&value);
+        let row = Row::new(key, &good_term(&value)?).holding(blobs);
         table.put(&header, &mut shard, hash, row)?;
         Ok(result)
     }

@@ -6,7 +6,6 @@ mod tests;
 mod wheel;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +13,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use crate::budget::Charge;
+use crate::by_random::ByRandom;
 use crate::clock::Instant;
 use crate::limits::Limits;
 use crate::pid::{Destination, Pid, Reference};
@@ -105,26 +105,6 @@ struct OfProcess {
     /// Those that it created, and that may outlive it.
     by: Chain,
 }
-
-/// Of keys that hold 64 random bits (references, pids) these are the hash.
-#[derive(Default)]
-struct OwnBits(u64);
-
-impl Hasher for OwnBits {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u32(&mut self, _: u32) {}
-
-    fn write_u64(&mut self, bits: u64) {
-        self.0 ^= bits;
-    }
-}
-
-type ByRandom<K, V> = HashMap<K, V, BuildHasherDefault<OwnBits>>;
 
 #[derive(Default)]
 struct Entries {

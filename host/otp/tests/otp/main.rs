@@ -1,6 +1,7 @@
 //! The rules of OTP, by their numbers, on native processes under virtual time.
 
 mod aliases;
+mod blobs;
 mod budgets;
 mod calls;
 mod costs;
