@@ -6,6 +6,7 @@ use regrow_term::{DecodeError, EncodeError, Term, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::blob::BlobError;
 use crate::error::{Error, LimitExceeded};
 use crate::group::GroupError;
 use crate::mailbox::CallError;
@@ -114,7 +115,7 @@ macro_rules! error_reasons {
     )*};
 }
 
-error_reasons!(Error, DecodeError, EncodeError, CallError, TableError, GroupError, RegistryError);
+error_reasons!(Error, DecodeError, EncodeError, CallError, TableError, GroupError, RegistryError, BlobError);
 
 #[cfg(feature = "std")]
 error_reasons!(std::io::Error);

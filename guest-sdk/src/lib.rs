@@ -36,6 +36,7 @@
 
 extern crate alloc;
 
+pub mod blob;
 mod component;
 mod error;
 mod exit_reason;

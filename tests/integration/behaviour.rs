@@ -59,6 +59,7 @@ entries! {
     p54_who_hibernates_can_be_killed: "hibernate-killed",
     g29_g30_servers_that_hibernate: "hibernate-servers",
     e1_to_e14_tables: "tables",
+    what_makes_no_sense_for_a_blob: "blob-nonsense",
     e15_e16_table_selections: "table-selections",
     e3_e4_e17_to_e20_table_owners: "table-owners",
     e21_table_nonsense: "table-nonsense",
@@ -141,6 +142,7 @@ const OTHERS: &[&str] = &[
     "registry-nonsense",
     "registry-denied",
     "topics",
+    "blobs",
 ];
 
 /// Those of `grants.rs`.
@@ -254,6 +256,11 @@ fn registries_need_a_grant() {
 #[test]
 fn pb1_to_pb6_topics() {
     registries_pass("topics", "");
+}
+
+#[test]
+fn blobs_are_there_while_somebody_holds_them() {
+    registries_pass("blobs", "");
 }
 
 #[test]

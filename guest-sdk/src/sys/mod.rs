@@ -13,7 +13,7 @@ pub(crate) use wasm::api::*;
 #[cfg(target_family = "wasm")]
 pub use wasm::{Entries, Guest, StartArgument, WitExitReason, bindings, describe, export, run};
 #[cfg(target_family = "wasm")]
-pub(crate) use wasm::{group, registry, supervisor, table};
+pub(crate) use wasm::{blob, group, registry, supervisor, table};
 
 /// Rounds up: a timer that has not run out has something left.
 pub(crate) fn whole_milliseconds(duration: core::time::Duration) -> u64 {

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use memchr::memmem;
+use regrow_term::{BLOB_MARK, BlobId};
 use sha2::{Digest, Sha256};
 
 use crate::by_random::ByRandom;
@@ -25,50 +26,11 @@ use crate::runtime::Inner;
 use crate::sync::Mutex;
 use crate::timer::Component;
 
-/// What a handle begins with.
-pub const BLOB_MARK: [u8; 8] = *b"\xf5rgblob\x01";
-
 /// The handles of one payload that hold their blobs, the first ones; those beyond do not.
 pub const MAX_BLOBS_IN_PAYLOAD: usize = 1_000;
 
 /// What a blob is charged with beside its bytes.
 const OVERHEAD: u64 = 256;
-
-/// Names a blob. Random: who was not told it can't use it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BlobId {
-    /// The first half of the random bits.
-    pub high: u64,
-    /// The second half.
-    pub low: u64,
-}
-
-/// A handle is a capability: people see that it is one, not which.
-impl fmt::Debug for BlobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#Blob<{:04x}…>", self.high >> 48)
-    }
-}
-
-impl BlobId {
-    const BYTES: usize = 16;
-
-    /// The handle that stands for it in payloads.
-    pub fn to_handle(self) -> Vec<u8> {
-        [&BLOB_MARK[..], &self.high.to_be_bytes(), &self.low.to_be_bytes()].concat()
-    }
-
-    /// Which blob a handle stands for.
-    pub fn from_handle(handle: &[u8]) -> Option<Self> {
-        let id: &[u8; Self::BYTES] = handle.strip_prefix(&BLOB_MARK)?.try_into().ok()?;
-        Some(Self::from_bytes(id))
-    }
-
-    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
-        let number = u128::from_be_bytes(*bytes);
-        Self { high: (number >> 64) as u64, low: number as u64 }
-    }
-}
 
 /// Why something was not done with a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,8 +101,7 @@ impl Blobs {
         }
         let mut found: BTreeMap<BlobId, Arc<Blob>> = BTreeMap::new();
         for at in memmem::find_iter(payload, &BLOB_MARK).take(MAX_BLOBS_IN_PAYLOAD) {
-            let Some((id, _)) = payload[at + BLOB_MARK.len()..].split_first_chunk() else { break };
-            let id = BlobId::from_bytes(id);
+            let Some(id) = BlobId::at_start_of(&payload[at..]) else { break };
             if !found.contains_key(&id)
                 && let Some(blob) = self.get(id)
             {

@@ -64,7 +64,7 @@ mod worker;
 
 pub use alias::{AliasMode, MonitorAlias};
 pub use balance::Balance;
-pub use blob::{BLOB_MARK, Blob, BlobError, BlobHash, BlobId, MAX_BLOBS_IN_PAYLOAD};
+pub use blob::{Blob, BlobError, BlobHash, MAX_BLOBS_IN_PAYLOAD};
 pub use budget::{Budget, BudgetUse, Charge, DEFAULT_SHARE, MAX_SHARE, Resource, ResourceUse};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};
@@ -87,6 +87,7 @@ pub use registry::{
     MAX_PARTITIONS, Registration, RegistryError, RegistryKind, RegistryOptions, RegistryWalk, StartRegistry,
     Via,
 };
+pub use regrow_term::BlobId;
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};
 pub use scheduler::Status;
 pub use signal::{Envelope, ExitDecision, decide_exit, decide_link_exit};

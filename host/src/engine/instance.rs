@@ -133,7 +133,7 @@ pub(super) async fn run(mut guest: Box<Guest>, context: Context) -> ExitReason {
     let mut saved = None;
     loop {
         let end = {
-            let argument = start_argument(&mut guest, saved.take());
+            let argument = start_argument(&mut guest, saved.take(), &context);
             Box::pin(run_instance(&guest, &context, argument)).await
         };
         match end {
@@ -147,12 +147,15 @@ pub(super) async fn run(mut guest: Box<Guest>, context: Context) -> ExitReason {
 }
 
 /// What the next instance is started with: the argument of the process, or the state of the one before.
-fn start_argument(guest: &mut Guest, saved: Option<Box<[u8]>>) -> Box<StartArgument> {
+fn start_argument(guest: &mut Guest, saved: Option<Box<[u8]>>, context: &Context) -> Box<StartArgument> {
     let entry = guest.entry.to_string();
     Box::new(match saved {
         Some(state) => StartArgument::Resumed(SavedState { entry, state: state.into_vec() }),
         None => {
             let argument = std::mem::replace(&mut guest.argument, Argument::Encoded(Bytes::new()));
+            if let Argument::Encoded(argument) = &argument {
+                context.blobs_arrive(argument);
+            }
             StartArgument::Spawned(EntryCall { entry, argument: argument.into_encoded() })
         }
     })

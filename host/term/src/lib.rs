@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+mod blob_id;
 mod encoded;
 mod encoding;
 mod match_spec;
@@ -25,6 +26,7 @@ mod print;
 mod serde;
 mod term;
 
+pub use blob_id::{BLOB_MARK, BlobId};
 pub use encoded::{Encoded, Items, MAX_DEPTH, MAX_REWRITTEN, Numbers, View, canonical};
 pub use encoding::{DecodeError, EncodeError, decode, encode};
 pub use match_spec::{

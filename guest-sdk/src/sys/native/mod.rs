@@ -1,6 +1,7 @@
 //! The backend off wasm: processes of `regrow-otp`, each with a thread of its own to block on. For tests of
 //! guests' logic and for documentation.
 
+pub(crate) mod blob;
 mod convert;
 pub(crate) mod group;
 pub(crate) mod registry;
@@ -47,7 +48,9 @@ fn entry_process(
         .ok_or_else(|| Error::BadArgument(format!("the component has no entry {entry:?}")))?;
     Ok(move |context: &otp::Context, options: otp::SpawnOptions| {
         let options = otp::SpawnOptions { entry: Some(name.into()), ..options };
+        let argument = context.carrying(Bytes::from(argument));
         context.spawn(options, move |context| {
+            context.blobs_arrive(&argument);
             let body = move || component.run(name, &argument);
             run_as_process(context, component, Some(name), body)
         })
@@ -222,18 +225,25 @@ pub(crate) fn send_to_alias(alias: ReplyTo, payload: Vec<u8>) -> Result<(), Erro
     Ok(block_on(context.send_to_alias(alias.into(), otp::MessageKind::Info, Bytes::from(payload)))?)
 }
 
+/// What the process gets, with the blobs that it holds.
+fn got(received: Option<otp::Received>) -> Option<Received> {
+    let received = received?;
+    current().context.blobs_arrive_with(&received);
+    Some(received.into())
+}
+
 pub(crate) fn receive(timeout: Option<Duration>) -> Option<Received> {
-    block_on(current().context.receive(timeout)).map(Into::into)
+    got(block_on(current().context.receive(timeout)))
 }
 
 pub(crate) fn scan(timeout: Option<Duration>) -> Option<Received> {
     let context = current().context;
     context.start_scan(timeout);
-    block_on(context.scan_next()).map(Into::into)
+    got(block_on(context.scan_next()))
 }
 
 pub(crate) fn scan_next() -> Option<Received> {
-    block_on(current().context.scan_next()).map(Into::into)
+    got(block_on(current().context.scan_next()))
 }
 
 pub(crate) fn take() {
@@ -242,7 +252,7 @@ pub(crate) fn take() {
 
 pub(crate) fn wait_for(reference: Reference, timeout: Option<Duration>) -> Option<Received> {
     let context = current().context;
-    block_on(context.receive_answer(otp::Reference(reference.0), timeout)).map(Into::into)
+    got(block_on(context.receive_answer(otp::Reference(reference.0), timeout)))
 }
 
 pub(crate) fn wait_for_any(
@@ -251,11 +261,11 @@ pub(crate) fn wait_for_any(
 ) -> Result<Option<Received>, Error> {
     let context = current().context;
     let references = references.iter().map(|reference| otp::Reference(reference.0)).collect();
-    Ok(block_on(context.receive_any_answer(references, timeout)).map(Into::into))
+    Ok(got(block_on(context.receive_any_answer(references, timeout))))
 }
 
 pub(crate) fn abandon(request: Reference) -> Option<Received> {
-    current().context.abandon(otp::Reference(request.0)).map(Into::into)
+    got(current().context.abandon(otp::Reference(request.0)))
 }
 
 pub(crate) fn call(
@@ -265,7 +275,9 @@ pub(crate) fn call(
 ) -> Result<Vec<u8>, CallError> {
     let context = current().context;
     let answer = block_on(context.call(&to.into(), Bytes::from(payload), timeout));
-    Ok(answer?.to_vec())
+    let answer = answer?;
+    context.blobs_arrive(&answer);
+    Ok(answer.to_vec())
 }
 
 pub(crate) fn send_request(to: Destination, payload: Vec<u8>) -> Result<Reference, Error> {

@@ -13,7 +13,11 @@ use crate::topic::Outcome;
 type Answer<T> = Result<T, RegistryError>;
 
 fn registrations(found: Vec<otp::Registration>) -> Vec<(Pid, Vec<u8>)> {
-    found.into_iter().map(|entry| (entry.pid.into(), entry.value.to_vec())).collect()
+    let entry = |entry: otp::Registration| {
+        current().context.blobs_arrive(&entry.value);
+        (entry.pid.into(), entry.value.to_vec())
+    };
+    found.into_iter().map(entry).collect()
 }
 
 fn matcher(spec: &[u8]) -> Answer<Matcher> {
@@ -68,6 +72,7 @@ pub(crate) fn keys(registry: &str, pid: Pid) -> Answer<Vec<Vec<u8>>> {
 
 pub(crate) fn values(registry: &str, key: &[u8], pid: Pid) -> Answer<Vec<Vec<u8>>> {
     let found = current().context.runtime().registered_values(registry, key, pid.into())?;
+    found.iter().for_each(|value| current().context.blobs_arrive(value));
     Ok(found.into_iter().map(Vec::from).collect())
 }
 
@@ -81,6 +86,7 @@ fn walk(registry: &str, spec: &[u8], mut each: impl FnMut(&[u8])) -> Answer<()> 
     let (mut result, mut matched) = (Vec::new(), false);
     while walk.look(&matcher, &mut result, &mut matched).is_some() {
         if matched {
+            current().context.blobs_arrive(&result);
             each(&result);
         }
         result.clear();

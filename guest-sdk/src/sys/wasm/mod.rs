@@ -1,6 +1,7 @@
 //! The backend on a real host: the imports of the WIT package `regrow:otp`.
 
 pub(crate) mod api;
+pub(crate) mod blob;
 mod convert;
 pub(crate) mod group;
 #[cfg(not(feature = "std"))]

@@ -164,6 +164,8 @@ pub struct RegistryWalk {
     next_part: usize,
     only_key: Option<Vec<u8>>,
     batch: std::vec::IntoIter<(Arc<[u8]>, Registration)>,
+    /// What was looked at last: what comes of it may stand for what it holds.
+    last: Option<Registration>,
 }
 
 impl RegistryWalk {
@@ -196,7 +198,9 @@ impl RegistryWalk {
         loop {
             if let Some((key, entry)) = self.batch.next() {
                 *matched = matches(matcher, &key, &entry, result);
-                return Some(key.len() + entry.value.len());
+                let len = key.len() + entry.value.len();
+                self.last = Some(entry);
+                return Some(len);
             }
             if !self.fill() {
                 return None;
@@ -284,7 +288,7 @@ impl Runtime {
     pub fn walk_registry(&self, registry: &str, matcher: &Matcher) -> Result<RegistryWalk, RegistryError> {
         let registry = self.inner.registries.get(registry)?;
         let only_key = matcher.only_key().map(<[u8]>::to_vec);
-        Ok(RegistryWalk { registry, next_part: 0, only_key, batch: Vec::new().into_iter() })
+        Ok(RegistryWalk { registry, next_part: 0, only_key, batch: Vec::new().into_iter(), last: None })
     }
 
     /// The living process that is registered under a key of a registry with unique keys (rule R6).

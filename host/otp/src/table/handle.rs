@@ -131,7 +131,16 @@ impl TableHandle<'_> {
     /// # Errors
     /// [`TableError`]
     pub fn lookup(&self, key: &[u8]) -> Result<Vec<Row>, TableError> {
-        self.read(key, <[Row]>::to_vec)
+        let rows = self.read(key, <[Row]>::to_vec)?;
+        rows.iter().for_each(|row| self.blobs_arrive(row));
+        Ok(rows)
+    }
+
+    /// The process gets what a row holds.
+    pub(super) fn blobs_arrive(&self, row: &Row) {
+        if row.has_blobs() {
+            self.context.blobs_arrive(row.value());
+        }
     }
 
     /// The row under a key, of tables that have one at most.
@@ -142,7 +151,9 @@ impl TableHandle<'_> {
         if self.table.is_bag() {
             return Err(TableError::WrongKind);
         }
-        self.read(key, |rows| rows.first().cloned())
+        let row = self.read(key, |rows| rows.first().cloned())?;
+        row.iter().for_each(|row| self.blobs_arrive(row));
+        Ok(row)
     }
 
     /// A copy of the value under a key, of tables that have one at most.
@@ -156,10 +167,15 @@ impl TableHandle<'_> {
         let found = self.read(key, |rows| {
             // A small value is copied at once: the count of who shares it would be written by everybody who reads it.
             rows.first().map(|row| {
-                if row.value().len() <= COPIED { Ok(row.value().to_vec()) } else { Err(row.clone()) }
+                let is_copied = row.value().len() <= COPIED && !row.has_blobs();
+                if is_copied { Ok(row.value().to_vec()) } else { Err(row.clone()) }
             })
         })?;
-        Ok(found.map(|found| found.unwrap_or_else(|row| row.value().to_vec())))
+        let copied = |row: Row| {
+            self.blobs_arrive(&row);
+            row.value().to_vec()
+        };
+        Ok(found.map(|found| found.unwrap_or_else(copied)))
     }
 
     /// Whether there is a row under a key (`member/2`).
@@ -246,6 +262,7 @@ impl TableHandle<'_> {
     /// [`TableError`]
     pub fn take(&self, key: &[u8]) -> Result<Vec<Row>, TableError> {
         let taken = self.remove(key, |shard, hash, key, mark| shard.take(hash, key, mark))?;
+        taken.rows().iter().for_each(|row| self.blobs_arrive(row));
         Ok(taken.rows().to_vec())
     }
 

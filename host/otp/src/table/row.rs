@@ -16,7 +16,6 @@ pub struct Row {
     /// Of rows in bags: a part of the hash of the value, so that equal ones are soon found.
     tag: u32,
     /// Blobs whose handles are in the value.
-    #[expect(dead_code, reason = "they are held as long as the row is there")]
     blobs: Option<Arc<Carried>>,
 }
 
@@ -47,6 +46,11 @@ impl Row {
             None => Arc::from([key, value].concat()),
         };
         Self { bytes, key_len: key.len() as u32, tag: 0, blobs: None }
+    }
+
+    /// Whether handles of blobs are in the value.
+    pub(super) fn has_blobs(&self) -> bool {
+        self.blobs.is_some()
     }
 
     /// Of a value that may have handles of blobs.

@@ -214,6 +214,7 @@ impl TableHandle<'_> {
             }
             let done = match action {
                 ScanAction::Select => {
+                    self.blobs_arrive(row);
                     scanned.results.push(std::mem::take(&mut result));
                     true
                 }

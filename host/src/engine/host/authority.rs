@@ -112,7 +112,7 @@ impl GuestState {
             catalog: owner.catalog.clone(),
             program,
             entry: entry.into(),
-            argument: Argument::Encoded(Bytes::from(argument)),
+            argument: Argument::Encoded(owner.context.carrying(Bytes::from(argument))),
             name,
             via: None,
             limits,

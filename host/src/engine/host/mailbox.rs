@@ -16,6 +16,7 @@ impl GuestState {
         received: Option<regrow_otp::Received>,
     ) -> wasmtime::Result<Option<wit::Received>> {
         if let Some(received) = &received {
+            self.context()?.blobs_arrive_with(received);
             self.charge_moved(received.copied_len()).await;
         }
         Ok(received.map(Into::into))
@@ -144,6 +145,9 @@ impl Host for GuestState {
             Err(error) => return Ok(Err(CallError::Refused(error))),
         };
         let answer = self.context()?.call(&to, Bytes::from(payload), milliseconds(timeout_ms)).await;
+        if let Ok(answer) = &answer {
+            self.context()?.blobs_arrive(answer);
+        }
         self.charge_moved(match &answer {
             Ok(answer) => answer.len(),
             Err(OtpCallError::Down(reason)) => reason.weight(),

@@ -1,6 +1,7 @@
 //! One thin adapter per WIT interface: convert, check the grant, call `otp`, convert back.
 
 mod authority;
+mod blob;
 pub(super) mod convert;
 mod group;
 mod log;

@@ -64,6 +64,7 @@ impl GuestState {
     ) -> Answer<Vec<wit::Registration>> {
         let bytes = found.iter().map(|entry| entry.value.len()).sum();
         check_listed(context, found.len(), bytes)?;
+        found.iter().for_each(|entry| context.blobs_arrive(&entry.value));
         // One is in the price of the call.
         self.charge_moved(bytes + found.len().saturating_sub(1) * ENTRY_COST).await;
         let entry =
@@ -79,6 +80,7 @@ impl GuestState {
     ) -> Answer<Vec<Vec<u8>>> {
         let bytes = found.iter().map(|term| term.as_ref().len()).sum();
         check_listed(context, found.len(), bytes)?;
+        found.iter().for_each(|term| context.blobs_arrive(term.as_ref()));
         self.charge_moved(bytes + found.len().saturating_sub(1) * ENTRY_COST).await;
         Ok(found.into_iter().map(Into::into).collect())
     }
@@ -106,6 +108,7 @@ impl GuestState {
                 }
                 matches += 1;
                 if wants_results {
+                    context.blobs_arrive(&result);
                     bytes += result.len();
                     results.push(std::mem::take(&mut result));
                     good!(check_listed(&context, results.len(), bytes));

@@ -1,6 +1,7 @@
 //! Guests that try out, from inside, what a process can do; each entry ends normally if all is as it should be.
 //! `tests/integration/behaviour.rs` has a test for every entry.
 
+mod blobs;
 mod calls;
 mod grants;
 mod groups;
@@ -147,6 +148,10 @@ regrow_sdk::component! {
     "registry-denied" => process registries::denied,
     /// Topics: subscribing, broadcasting, patterns.
     "topics" => process registries::topics,
+    /// Blobs: who holds them, wherever they go.
+    "blobs" => process blobs::blobs,
+    /// What makes no sense for a blob.
+    "blob-nonsense" => process blobs::nonsense,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
@@ -192,6 +197,8 @@ regrow_sdk::component! {
     "helper-table-user" => process tables::user,
     /// Helper: makes a table with an heir, and ends when it is told to.
     "helper-table-owner" => process tables::owner,
+    /// Helper: reads a blob.
+    "helper-blob-reader" => process blobs::reader,
     /// Helper: is registered under keys.
     "helper-registered" => process registries::registered,
     /// Helper: locks a key.
