@@ -137,7 +137,7 @@ fn play(file: &Path) -> TestNode {
         name = "app"
         [components.raw]
         path = {file:?}
-        grants = {{ register = ["*"], lookup = ["*"], list_processes = true, signal = true, start_children = ["raw"], supervise = ["pool"] }}
+        grants = {{ register = ["*"], lookup = ["*"], tables = ["*"], groups = ["*"], registries = ["*"], list_processes = true, signal = true, start_children = ["raw"], supervise = ["pool"] }}
         limits = {{ reductions = 5_000_000, children = 50, memory_bytes = "16 MiB" }}
         [supervisor]
         [[supervisor.children]]
