@@ -2,9 +2,11 @@
 //!
 //! `conformance-record` renews the traces of the scenarios that are there; `conformance-record generate COUNT` makes new
 //! random ones of processes first. `conformance-record supervision` and `conformance-record supervision COUNT` do the same for
-//! scenarios of supervisors.
+//! scenarios of supervisors, `services` for those of tables, groups and registries (these need Elixir, too).
 
 mod recorded;
+#[path = "record_services.rs"]
+mod services;
 #[path = "record_supervision.rs"]
 mod supervision;
 
@@ -27,7 +29,14 @@ fn main() -> ExitCode {
         ["supervision", count] => {
             count.parse().map_err(|_| format!("{count:?} is no number")).and_then(supervision::generate_all)
         }
-        _ => Err("usage: conformance-record [generate COUNT | supervision [COUNT]]".to_owned()),
+        ["services"] => services::record_all(),
+        ["services", count] => {
+            count.parse().map_err(|_| format!("{count:?} is no number")).and_then(services::generate_all)
+        }
+        _ => {
+            Err("usage: conformance-record [generate COUNT | supervision [COUNT] | services [COUNT]]"
+                .to_owned())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,10 +8,12 @@ mod node;
 pub mod raw;
 pub mod report;
 mod scenario;
+mod services;
 mod supervision;
 
 pub use guests::{Guest, guest_folder, guests};
 pub use log::SharedLog;
 pub use node::{Ended, Pending, TestNode, bench_node, block_on, engine, manifest_node, run_native};
 pub use scenario::{Trace, play_by_guests, play_natively};
+pub use services::play_services;
 pub use supervision::play_supervision;

@@ -412,8 +412,10 @@ impl Scope {
                 }
             }
             keeper.release(times * weight(&group));
-            let left = vec![pid; usize::try_from(times).unwrap_or(0)];
-            state.tell(inner, &SystemKind::GroupLeave, &group, &left);
+            // As OTP does: once for each membership.
+            for _ in 0..times {
+                state.tell(inner, &SystemKind::GroupLeave, &group, &[pid]);
+            }
         }
     }
 }

@@ -269,15 +269,15 @@ impl Head {
         self.major == SIMPLE && self.simple >= FLOAT_32
     }
 
-    /// The place of its kind in the order of terms.
+    /// The place of its kind in the order of terms, as [`Term`] has it.
     fn rank(&self) -> u8 {
         match self.major {
-            SIMPLE if self.is_float() => 2,
-            SIMPLE => u8::from(self.simple != NULL),
-            UNSIGNED | NEGATIVE => 2,
-            TEXT => 3,
-            BYTES => 4,
-            LIST => 5,
+            SIMPLE if self.is_float() => NUMBER,
+            UNSIGNED | NEGATIVE => NUMBER,
+            SIMPLE => 1 + u8::from(self.simple != NULL),
+            MAP => 3,
+            LIST => 4,
+            TEXT => 5,
             _ => 6,
         }
     }
@@ -295,6 +295,9 @@ fn len_of_first(bytes: &[u8]) -> Option<usize> {
     Some(bytes.len() - rest.len())
 }
 
+/// The place of numbers in the order of terms.
+const NUMBER: u8 = 0;
+
 /// Compares the first items, and takes them off if they are equal.
 fn compare_first(a: &mut &[u8], b: &mut &[u8], numbers: Numbers) -> Ordering {
     let (Some(head_a), Some(head_b)) = (Head::of(a), Head::of(b)) else { return a.len().cmp(&b.len()) };
@@ -309,6 +312,9 @@ fn compare_first(a: &mut &[u8], b: &mut &[u8], numbers: Numbers) -> Ordering {
         TEXT | BYTES => content_a.cmp(content_b),
         LIST | MAP => {
             let (items_a, items_b) = (head_a.items().unwrap_or(0), head_b.items().unwrap_or(0));
+            if head_a.major == MAP && items_a != items_b {
+                return items_a.cmp(&items_b);
+            }
             for _ in 0..items_a.min(items_b) {
                 let order = compare_first(a, b, numbers);
                 if order != Ordering::Equal {
@@ -317,7 +323,7 @@ fn compare_first(a: &mut &[u8], b: &mut &[u8], numbers: Numbers) -> Ordering {
             }
             items_a.cmp(&items_b)
         }
-        _ if rank == 2 => compare_numbers(&head_a, &head_b, numbers),
+        _ if rank == NUMBER => compare_numbers(&head_a, &head_b, numbers),
         _ => head_a.simple.cmp(&head_b.simple),
     }
 }

@@ -2,7 +2,8 @@ use core::cmp::Ordering;
 
 use crate::Term;
 
-/// The total order of terms: null < bool < number < text < bytes < list < map.
+/// The total order of terms, as Erlang's: number < null < bool < map < list < text < bytes. Of two maps the smaller one comes
+/// first.
 ///
 /// Numbers compare by value whatever their kind; where an integer equals a float, the integer comes
 /// first, so that equality stays exact (`1` is not `1.0`), as Erlang's `=:=`.
@@ -17,7 +18,7 @@ impl Ord for Term {
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) => a.cmp(b),
-            (Self::Map(a), Self::Map(b)) => a.cmp(b),
+            (Self::Map(a), Self::Map(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
             _ => rank(self).cmp(&rank(other)),
         }
     }
@@ -39,13 +40,13 @@ impl Eq for Term {}
 
 fn rank(term: &Term) -> u8 {
     match term {
-        Term::Null => 0,
-        Term::Bool(_) => 1,
-        Term::Integer(_) | Term::Float(_) => 2,
-        Term::Text(_) => 3,
-        Term::Bytes(_) => 4,
-        Term::List(_) => 5,
-        Term::Map(_) => 6,
+        Term::Integer(_) | Term::Float(_) => 0,
+        Term::Null => 1,
+        Term::Bool(_) => 2,
+        Term::Map(_) => 3,
+        Term::List(_) => 4,
+        Term::Text(_) => 5,
+        Term::Bytes(_) => 6,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use regrow_term::{Matcher, Term, canonical, decode, encode};
 
-use crate::table::handle::TableHandle;
+use crate::table::handle::{TableHandle, good_term};
 use crate::table::shard::{Position, Shard};
 use crate::table::{Row, TableError, TableKind};
 
@@ -15,7 +15,7 @@ pub enum ScanAction {
     Count,
     /// They are deleted, whatever comes of them (`select_delete/2`).
     Delete,
-    /// What comes of them takes the place of their values (`select_replace/2`). Not for bags.
+    /// What comes of them takes the place of their values (`select_replace/2`). Not for bags whose rows differ.
     Replace,
 }
 
@@ -136,7 +136,7 @@ impl TableHandle<'_> {
         match action {
             ScanAction::Select | ScanAction::Count => self.may_read()?,
             ScanAction::Delete => drop(self.may_write()?),
-            ScanAction::Replace if self.table.is_bag() => return Err(TableError::WrongKind),
+            ScanAction::Replace if self.table.kind == TableKind::Bag => return Err(TableError::WrongKind),
             ScanAction::Replace => drop(self.may_write()?),
         }
         if let Some(key) = matcher.only_key() {
@@ -220,11 +220,26 @@ impl TableHandle<'_> {
                 }
                 ScanAction::Count => true,
                 ScanAction::Delete => self.delete_if_unchanged(row)?,
+                ScanAction::Replace if self.table.is_bag() => self.replace_if_unchanged(row, &result)?,
                 ScanAction::Replace => self.compare_and_swap(row.key(), row.value(), &result)?,
             };
             scanned.matches += usize::from(done);
         }
         Ok(())
+    }
+
+    /// Puts a value in place of that of one row of a duplicate bag, if it is still there; whether it was.
+    fn replace_if_unchanged(&self, row: &Row, value: &[u8]) -> Result<bool, TableError> {
+        let value = good_term(value)?;
+        let header = self.may_write()?;
+        let hash = self.table.hash(row.key());
+        let mut shard = self.table.write(self.table.shard_of(hash));
+        let new = Row::new(row.key(), &value).holding(self.context.runtime().inner.blobs_in(&value));
+        let (added, freed) = (new.weight(), row.weight());
+        header.grow(added)?;
+        let replaced = shard.replace_one(hash, row, new);
+        header.shrink(if replaced { freed } else { added });
+        Ok(replaced)
     }
 
     /// Deletes one row, if it is still the one that matched; whether it was.

@@ -210,6 +210,19 @@ impl Shard {
         rows.iter().position(|other| other == row).map_or(Entry::Free, |at| Entry::One(rows.remove(at)))
     }
 
+    /// Puts a row in place of one like `row` of a bag, where that stands; whether there was one.
+    pub(super) fn replace_one(&mut self, hash: u64, row: &Row, new: Row) -> bool {
+        let Self::Hashed(hashed) = self else { return false };
+        let Some(place) = hashed.find(hash, row.key()) else { return false };
+        let rows = match &mut hashed.places[place].1 {
+            Entry::One(one) => std::slice::from_mut(one),
+            Entry::Many(rows) => rows.as_mut_slice(),
+            Entry::Free | Entry::Gone(_) => return false,
+        };
+        let found = rows.iter_mut().find(|other| *other == row);
+        found.map(|found| *found = new).is_some()
+    }
+
     /// The first row that is still to be looked at, if there is one, and what to look at then.
     pub(super) fn next<'a>(&'a self, position: &Position) -> Option<(&'a [Row], Position)> {
         match (self, position) {
