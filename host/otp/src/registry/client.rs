@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use regrow_term::{Matcher, Term, canonical, encode};
 
-use crate::holdings::Held;
+use crate::holdings::{Held, Keeper};
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, LinkError, Process};
 use crate::received::{SystemKind, SystemMessage};
@@ -438,10 +438,17 @@ impl Inner {
     }
 
     /// A process has ended: it is registered nowhere any more, and what it kept is no more.
-    pub(crate) fn leave_all_registries(&self, pid: Pid, kept: &[Arc<Registry>], registered: &[Registered]) {
+    pub(crate) fn leave_all_registries(
+        &self,
+        pid: Pid,
+        keeper: &Keeper,
+        kept: &[Arc<Registry>],
+        registered: &[Registered],
+    ) {
         for registry in kept {
             self.registries.remove(&registry.name);
             registry.end(self);
+            keeper.release(registry.own_bytes);
         }
         for Registered { registry, parts, locks, .. } in registered {
             registry.forget(self, pid, *parts, locks);

@@ -93,6 +93,7 @@ impl Inner {
             keeper,
             starter: process.identity.parent,
             listeners: options.listeners,
+            own_bytes: bytes,
             hash_keys,
             parts: parts.collect(),
             locks: Locks::default(),

@@ -105,6 +105,8 @@ pub(crate) struct Registry {
     /// Who started it: he is linked to the keeper, whether he is registered or not.
     starter: Option<Pid>,
     listeners: Vec<String>,
+    /// What its keeper is charged with for it.
+    own_bytes: u64,
     hash_keys: HashKeys,
     parts: Box<[RwLock<Part>]>,
     locks: Locks,

@@ -310,7 +310,7 @@ impl Inner {
         let Some(holdings) = process.holdings.get() else { return Garbage::new() };
         let held = std::mem::take(&mut *holdings.held.lock());
         self.leave_all_groups(process.pid, &held.scopes_started, &holdings.keeper, &held.scopes);
-        self.leave_all_registries(process.pid, &held.registries_kept, &held.registries);
+        self.leave_all_registries(process.pid, &holdings.keeper, &held.registries_kept, &held.registries);
         held.blobs.end(&process.identity.component);
         for (id, times) in held.fixed {
             if let Some(table) = self.tables.get(id) {

@@ -5,6 +5,7 @@ mod blobs;
 mod budgets;
 mod calls;
 mod costs;
+mod dying;
 mod full_mailboxes;
 mod groups;
 mod info;
