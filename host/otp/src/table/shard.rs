@@ -185,7 +185,8 @@ impl Shard {
     /// Takes out those of the rows under a key that have this value.
     pub(super) fn take_value(&mut self, hash: u64, key: &[u8], value: &[u8], mark: bool) -> Entry {
         let rows = self.rows(hash, key);
-        let unwanted = |row: &Row| row.value() == value;
+        // As it is written: `1.0` finds a row under `1`, and is not its key.
+        let unwanted = |row: &Row| row.key() == key && row.value() == value;
         if rows.iter().all(unwanted) {
             return self.take(hash, key, mark);
         }

@@ -120,8 +120,8 @@ impl Model {
     }
 
     fn delete_object(&mut self, key: &Term, value: &Term) {
-        let unwanted: Vec<_> = self.under(key).into_iter().filter(|(_, v)| v == value).collect();
-        self.rows.retain(|row| !unwanted.contains(row));
+        // As it is written: an object is equal, and not only its key.
+        self.rows.retain(|(k, v)| (k, v) != (key, value));
     }
 
     /// Changes the value under a key in its place.
