@@ -105,6 +105,15 @@ pub fn run_init<A: DeserializeOwned, R: EntryResult>(
     function(understand(argument)?).into_result()
 }
 
+/// Runs a task's function: it counts as started when its argument is understood.
+#[doc(hidden)]
+pub fn run_task<A: DeserializeOwned, R: serde::Serialize>(
+    function: fn(A) -> R,
+    argument: &[u8],
+) -> Result<(), ExitReason> {
+    crate::task::run(function, argument)
+}
+
 /// Runs a GenServer: it counts as started when its `init` has returned.
 #[doc(hidden)]
 pub fn run_server<S: GenServer>(argument: &[u8]) -> Result<(), ExitReason> {
@@ -135,7 +144,7 @@ pub fn resume_server<S: Hibernate>(state: &[u8]) -> Result<(), ExitReason> {
     resume_process(gen_server::resume::<S>, state)
 }
 
-fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
+pub(crate) fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
     decode(argument).map_err(|error| {
         ExitReason::Error(alloc::format!("the argument does not fit the entry: {error}").into())
     })
@@ -147,6 +156,7 @@ fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
 /// - `"name" => process function`: runs `fn(A)` or `fn(A) -> Result<(), E>`, with a deserialized argument;
 /// - `"name" => init function`: the same, for a function that calls [`process::init_ack`] itself;
 /// - `"name" => process function, resume other`: the same, for a process that hibernates: `other` gets its state;
+/// - `"name" => task function`: the same, for a [task](crate::task), whose result is awaited;
 /// - `"name" => server Type`: runs a [`GenServer`];
 /// - `"name" => hibernating Type`: runs a [`GenServer`] that hibernates ([`Hibernate`]).
 ///
@@ -193,6 +203,9 @@ macro_rules! __entry {
     };
     (init $function:path) => {
         |argument| $crate::sys::run_init($function, argument)
+    };
+    (task $function:path) => {
+        |argument| $crate::sys::run_task($function, argument)
     };
     (server $server:path) => {
         $crate::sys::run_server::<$server>

@@ -54,6 +54,7 @@ pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
 pub mod table;
+pub mod task;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod timer;

@@ -195,6 +195,11 @@ impl<L> Collection<L> {
         Ok(())
     }
 
+    /// Takes a request out; its label. It can still be waited for.
+    pub fn remove(&mut self, request: Request) -> Option<L> {
+        self.labels.remove(&request.0)
+    }
+
     /// Waits for the next answer, whose request leaves the collection. After a timeout all requests stay
     /// (`wait_response/3`).
     pub fn wait<A: DeserializeOwned>(&mut self, timeout: Option<Duration>) -> NextResponse<L, A> {

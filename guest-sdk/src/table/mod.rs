@@ -337,13 +337,14 @@ impl<K, V> Table<K, V> {
         self.selected(spec, u64::MAX).collect()
     }
 
-    /// As [`Table::select`], `at_once` of them at a time: for more than fits into the memory.
+    /// As [`Table::select`], `at_once` of them at a time, at least one: for more than fits into the memory.
     pub fn selected<R: DeserializeOwned>(&self, spec: &MatchSpec, at_once: u64) -> Selected<R> {
         let spec = encode(spec).map_err(Into::into);
         Selected {
             table: self.id,
+            fixed: None,
             spec,
-            at_once,
+            at_once: at_once.max(1),
             found: Vec::new().into_iter(),
             next: Some(None),
             of: PhantomData,
@@ -573,10 +574,11 @@ impl Drop for Fixed {
     }
 }
 
-/// What a match specification makes of rows. Rows that come or go meanwhile may be missed, or be seen twice if a table that is not
-/// [fixed](Table::fix) shrinks. It ends with the first error.
+/// What a match specification makes of rows. The table is [fixed](Table::fix) meanwhile: rows that are in it all the time are seen exactly
+/// once, those that come or go may be. It ends with the first error.
 pub struct Selected<R> {
     table: TableId,
+    fixed: Option<Fixed>,
     spec: Result<Vec<u8>, TableError>,
     at_once: u64,
     found: alloc::vec::IntoIter<Vec<u8>>,
@@ -591,18 +593,36 @@ impl<R: DeserializeOwned> Iterator for Selected<R> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(found) = self.found.next() {
-                return Some(decode(&found).map_err(Into::into));
+                return Some(self.last_if_error(decode(&found).map_err(Into::into)));
             }
-            let from = self.next.take()?;
+            let Some(from) = self.next.take() else {
+                self.fixed = None;
+                return None;
+            };
+            if self.fixed.is_none() {
+                match sys::table::fix(self.table) {
+                    Ok(()) => self.fixed = Some(Fixed(self.table)),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
             let selected = self
                 .spec
                 .clone()
                 .and_then(|spec| sys::table::select(self.table, &spec, self.at_once, from.as_deref()));
             match selected {
                 Ok((found, next)) => (self.found, self.next) = (found.into_iter(), next.map(Some)),
-                Err(error) => return Some(Err(error)),
+                Err(error) => return Some(self.last_if_error(Err(error))),
             }
         }
+    }
+}
+
+impl<R> Selected<R> {
+    fn last_if_error<T>(&mut self, result: Result<T, TableError>) -> Result<T, TableError> {
+        if result.is_err() {
+            (self.found, self.next, self.fixed) = (Vec::new().into_iter(), None, None);
+        }
+        result
     }
 }
 

@@ -113,7 +113,7 @@ fn asked_by(owner: Pid) -> Result<crate::pid::ReplyTo, ExitReason> {
         _ => None,
     });
     let asked = asked.unwrap_or(Err(ExitReason::NoProc));
-    process::demonitor(monitor, true);
+    process::demonitor(monitor);
     asked.map_err(|reason| ExitReason::ShutdownWith(alloc::format!("{reason}").into()))
 }
 

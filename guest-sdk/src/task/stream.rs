@@ -1,6 +1,7 @@
 //! Many tasks, some of them at a time.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::Serialize;
@@ -145,7 +146,7 @@ impl<A: Serialize, R: DeserializeOwned, I: Iterator<Item = A>> TaskStream<A, R, 
         let late = |(number, (_, deadline)): (&usize, &(Task<R>, Option<Duration>))| {
             deadline.is_some_and(|deadline| deadline <= now).then_some(*number)
         };
-        let late: alloc::vec::Vec<usize> = self.running.iter().filter_map(late).collect();
+        let late: Vec<usize> = self.running.iter().filter_map(late).collect();
         for number in late {
             if let Some((task, _)) = self.running.remove(&number) {
                 self.forget(&task);

@@ -132,6 +132,8 @@ pub enum LimitKind {
     KeptBytes,
     /// Rows of one key in a bag.
     RowsPerKey,
+    /// How often a process has joined a process group, or joins at once.
+    Memberships,
     /// Live processes of a budget.
     BudgetProcesses,
     /// Bytes of memory of a budget.
@@ -166,6 +168,7 @@ impl LimitKind {
             Self::Handles => "handles",
             Self::KeptBytes => "kept_bytes",
             Self::RowsPerKey => "rows_per_key",
+            Self::Memberships => "memberships",
             Self::BudgetProcesses => "budget.processes",
             Self::BudgetMemory => "budget.memory_bytes",
             Self::BudgetReductions => "budget.reductions",

@@ -3,22 +3,23 @@
 //! A scope belongs to the process that started it, and ends with it. A group is there while it has members; a process is a
 //! member as often as it has joined (rules PG1 to PG8).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use regrow_term::{Term, canonical, encode};
 
 use crate::budget::Budget;
-use crate::exit_reason::LimitExceeded;
+use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::holdings::Keeper;
 use crate::keeper::{apply_to_keeper, keeper_options, start_keeper};
-use crate::limits::Limits;
+use crate::limits::{Limits, check};
 use crate::names::{MAX_NAME_BYTES, check_name};
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, SpawnError, SpawnOptions};
-use crate::received::{Received, SystemKind, SystemMessage};
+use crate::received::{SystemKind, SystemMessage};
 use crate::runtime::{Inner, Runtime};
 use crate::signal::Signal;
 use crate::supervisor::{StartChild, Started};
@@ -26,6 +27,12 @@ use crate::sync::Mutex;
 
 /// The longest name of a group, in bytes: any term.
 pub const MAX_GROUP_BYTES: usize = 4 << 10;
+
+/// Processes that join or leave at once, at most, and how often one may have joined a group.
+pub const MAX_MEMBERSHIPS: usize = 1_000;
+
+/// Monitors of groups that a process may have in a scope: each of them is told of everything.
+pub const MAX_GROUP_MONITORS: usize = 100;
 
 /// What a membership, a monitor or a scope takes beside its name.
 const OVERHEAD: u64 = 128;
@@ -79,6 +86,8 @@ pub(crate) struct Scopes(RwLock<HashMap<Arc<str>, Arc<Scope>>>);
 pub(crate) struct Scope {
     name: Arc<str>,
     owner: Pid,
+    /// Read without the lock.
+    is_over: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -88,6 +97,9 @@ struct State {
     groups: BTreeMap<Group, Vec<Pid>>,
     joined: HashMap<Pid, Member>,
     watchers: BTreeMap<Reference, Watcher>,
+    /// Those of one group, and those of all.
+    by_group: HashMap<Option<Group>, BTreeSet<Reference>>,
+    by_watcher: HashMap<Pid, BTreeSet<Reference>>,
     is_over: bool,
 }
 
@@ -115,6 +127,11 @@ fn good_group(group: &[u8]) -> Result<Group, GroupError> {
         return Err(GroupError::BadGroup(format!("it has {} bytes", group.len())));
     }
     canonical(group).map(Arc::from).map_err(|error| GroupError::BadGroup(error.to_string()))
+}
+
+fn check_memberships(memberships: usize) -> Result<(), GroupError> {
+    let (limit, allowed, requested) = (LimitKind::Memberships, MAX_MEMBERSHIPS as u64, memberships as u64);
+    Ok(check(limit, allowed, requested)?)
 }
 
 fn weight(group: &[u8]) -> u64 {
@@ -149,50 +166,67 @@ impl State {
         *member.times.entry(group.clone()).or_default() += 1;
     }
 
-    /// Takes out one membership, and gives back what it was charged with; whether there was one.
-    fn take(&mut self, group: &Group, pid: Pid) -> bool {
-        let Some(members) = self.groups.get_mut(group) else { return false };
-        let Some(at) = members.iter().position(|member| *member == pid) else { return false };
-        members.remove(at);
-        if members.is_empty() {
-            self.groups.remove(group);
-        }
-        if let Some(member) = self.joined.get_mut(&pid) {
+    /// Takes out memberships, one of each process as often as it stands there, and gives back what they were charged with; whose.
+    fn take(&mut self, group: &Group, pids: &[Pid]) -> Vec<Pid> {
+        let mut left = Vec::new();
+        for pid in pids {
+            let Some(member) = self.joined.get_mut(pid) else { continue };
+            let Some(times) = member.times.get_mut(group) else { continue };
+            *times -= 1;
             member.keeper.release(weight(group));
-            if let Some(times) = member.times.get_mut(group) {
-                *times -= 1;
-                if *times == 0 {
-                    member.times.remove(group);
-                }
+            if *times == 0 {
+                member.times.remove(group);
             }
             if member.times.is_empty() {
-                self.joined.remove(&pid);
+                self.joined.remove(pid);
+            }
+            left.push(*pid);
+        }
+        let mut going: HashMap<Pid, usize> = HashMap::new();
+        left.iter().for_each(|pid| *going.entry(*pid).or_default() += 1);
+        if let Some(members) = self.groups.get_mut(group).filter(|_| !left.is_empty()) {
+            members.retain(|member| match going.get_mut(member) {
+                Some(times) if *times > 0 => {
+                    *times -= 1;
+                    false
+                }
+                _ => true,
+            });
+            if members.is_empty() {
+                self.groups.remove(group);
             }
         }
-        true
-    }
-
-    /// As [`State::take`], of several memberships the last.
-    fn take_last(&mut self, group: &Group, pid: Pid) {
-        if let Some(members) = self.groups.get_mut(group)
-            && let Some(at) = members.iter().rposition(|member| *member == pid)
-        {
-            // `take` finds the first.
-            members[..=at].rotate_right(1);
-            self.take(group, pid);
-        }
+        left
     }
 
     /// Tells the watchers of a group what has become of it, while nobody else can change it (rule PG7).
     fn tell(&self, inner: &Inner, kind: &SystemKind, group: &Group, pids: &[Pid]) {
-        let wants = |watcher: &Watcher| watcher.group.as_ref().is_none_or(|of| of == group);
-        let watchers = self.watchers.iter().filter(|(_, watcher)| wants(watcher));
-        let mut payload = None;
-        for (reference, watcher) in watchers {
-            let payload = payload.get_or_insert_with(|| changed(group, pids)).clone();
-            let from = pids.first().copied().unwrap_or(watcher.pid);
-            let system = SystemMessage { kind: kind.clone(), reference: *reference, from, payload };
-            inner.send(watcher.pid, Signal::System(system));
+        let payload = std::cell::OnceCell::new();
+        for of in [Some(group.clone()), None] {
+            for reference in self.by_group.get(&of).into_iter().flatten() {
+                let Some(watcher) = self.watchers.get(reference) else { continue };
+                let payload = payload.get_or_init(|| changed(group, pids)).clone();
+                let from = pids.first().copied().unwrap_or(watcher.pid);
+                let system = SystemMessage { kind: kind.clone(), reference: *reference, from, payload };
+                inner.send(watcher.pid, Signal::System(system));
+            }
+        }
+    }
+
+    fn remove_watcher(&mut self, reference: Reference) {
+        let Some(watcher) = self.watchers.remove(&reference) else { return };
+        watcher.keeper.release(watcher.weight());
+        if let Some(of_group) = self.by_group.get_mut(&watcher.group) {
+            of_group.remove(&reference);
+            if of_group.is_empty() {
+                self.by_group.remove(&watcher.group);
+            }
+        }
+        if let Some(of_watcher) = self.by_watcher.get_mut(&watcher.pid) {
+            of_watcher.remove(&reference);
+            if of_watcher.is_empty() {
+                self.by_watcher.remove(&watcher.pid);
+            }
         }
     }
 }
@@ -236,7 +270,12 @@ impl Context {
         check_name(name).map_err(|_| GroupError::BadName)?;
         let holdings = self.process().holdings();
         holdings.keeper.charge(weight(name.as_bytes()))?;
-        let scope = Arc::new(Scope { name: name.into(), owner: self.pid(), state: Mutex::default() });
+        let scope = Arc::new(Scope {
+            name: name.into(),
+            owner: self.pid(),
+            is_over: AtomicBool::new(false),
+            state: Mutex::default(),
+        });
         if let Err(error) = self.runtime().inner.scopes.insert(&scope) {
             holdings.keeper.release(weight(name.as_bytes()));
             return Err(error);
@@ -252,20 +291,30 @@ impl Context {
     pub fn join_group(&self, scope: &str, group: &[u8], pids: &[Pid]) -> Result<(), GroupError> {
         let inner = &self.runtime().inner;
         let (scope, group) = (inner.scopes.get(scope)?, good_group(group)?);
+        check_memberships(pids.len())?;
         let mut state = scope.state.lock();
         if state.is_over {
             return Err(GroupError::NoScope);
         }
-        for (number, pid) in pids.iter().enumerate() {
+        let mut more: HashMap<Pid, usize> = HashMap::new();
+        for pid in pids {
+            let joined = state.joined.get(pid).and_then(|member| member.times.get(&group));
+            let joined = joined.map_or(0, |times| usize::try_from(*times).unwrap_or(usize::MAX));
+            let more = more.entry(*pid).or_default();
+            *more += 1;
+            check_memberships(joined.saturating_add(*more))?;
+        }
+        let mut admitted = Vec::with_capacity(pids.len());
+        for pid in pids {
             match scope.admit(inner, &group, *pid) {
-                Ok(keeper) => state.add(&group, *pid, keeper),
+                Ok(keeper) => admitted.push(keeper),
                 Err(error) => {
-                    // The last that have joined, and not those that had before.
-                    pids[..number].iter().for_each(|pid| state.take_last(&group, *pid));
+                    admitted.iter().for_each(|keeper| keeper.release(weight(&group)));
                     return Err(error);
                 }
             }
         }
+        pids.iter().zip(admitted).for_each(|(pid, keeper)| state.add(&group, *pid, keeper));
         if !pids.is_empty() {
             state.tell(inner, &SystemKind::GroupJoin, &group, pids);
         }
@@ -279,8 +328,9 @@ impl Context {
     pub fn leave_group(&self, scope: &str, group: &[u8], pids: &[Pid]) -> Result<bool, GroupError> {
         let inner = &self.runtime().inner;
         let (scope, group) = (inner.scopes.get(scope)?, good_group(group)?);
+        check_memberships(pids.len())?;
         let mut state = scope.state.lock();
-        let left: Vec<Pid> = pids.iter().copied().filter(|pid| state.take(&group, *pid)).collect();
+        let left = state.take(&group, pids);
         if !left.is_empty() {
             state.tell(inner, &SystemKind::GroupLeave, &group, &left);
         }
@@ -321,11 +371,18 @@ impl Context {
         if state.is_over {
             return Err(GroupError::NoScope);
         }
+        let own = state.by_watcher.get(&self.pid()).map_or(0, BTreeSet::len);
+        if own >= MAX_GROUP_MONITORS {
+            let (limit, allowed) = (LimitKind::Monitors, MAX_GROUP_MONITORS as u64);
+            return Err(GroupError::Limit(LimitExceeded { limit, allowed, requested: allowed + 1 }));
+        }
         let holdings = self.process().holdings();
         let watcher = Watcher { pid: self.pid(), keeper: holdings.keeper.clone(), group };
         watcher.keeper.charge(watcher.weight())?;
         holdings.held.lock().note_scope(scope);
         let reference = self.new_reference();
+        state.by_group.entry(watcher.group.clone()).or_default().insert(reference);
+        state.by_watcher.entry(watcher.pid).or_default().insert(reference);
         state.watchers.insert(reference, watcher);
         Ok(reference)
     }
@@ -336,17 +393,16 @@ impl Context {
     /// # Errors
     /// [`GroupError::NoScope`]
     pub fn demonitor_group(&self, scope: &str, monitor: Reference) -> Result<bool, GroupError> {
-        let scope = self.runtime().inner.scopes.get(scope)?;
+        let drain = || while self.take_out(monitor) {};
+        let scope = self.runtime().inner.scopes.get(scope).inspect_err(|_| drain())?;
         {
             let mut state = scope.state.lock();
-            match state.watchers.get(&monitor) {
-                Some(watcher) if watcher.pid == self.pid() => watcher.keeper.release(watcher.weight()),
-                _ => return Ok(false),
+            if state.watchers.get(&monitor).is_none_or(|watcher| watcher.pid != self.pid()) {
+                return Ok(false);
             }
-            state.watchers.remove(&monitor);
+            state.remove_watcher(monitor);
         }
-        let of_it = |received: &Received| received.answers() == Some(monitor);
-        while self.discard(of_it) {}
+        drain();
         Ok(true)
     }
 }
@@ -376,6 +432,10 @@ impl StartChild for StartScope {
 }
 
 impl Scope {
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
     /// Charges a process for a membership, if it lives.
     fn admit(self: &Arc<Self>, inner: &Inner, group: &Group, pid: Pid) -> Result<Arc<Keeper>, GroupError> {
         let process = inner.table.get(pid).ok_or(GroupError::NoProc(pid))?;
@@ -389,20 +449,30 @@ impl Scope {
     }
 
     /// It is no more: nobody is a member of anything any more (rule PG5).
-    fn end(&self) {
+    fn end(&self, inner: &Inner) {
+        self.is_over.store(true, Ordering::Release);
         let state = std::mem::replace(&mut *self.state.lock(), State { is_over: true, ..State::default() });
         for member in state.joined.values() {
             member.times.iter().for_each(|(group, times)| member.keeper.release(times * weight(group)));
         }
-        state.watchers.values().for_each(|watcher| watcher.keeper.release(watcher.weight()));
+        for (reference, watcher) in &state.watchers {
+            watcher.keeper.release(watcher.weight());
+            let payload = Bytes::from(encode(&Term::from(&*self.name)).unwrap_or_default());
+            let system = SystemMessage {
+                kind: SystemKind::ScopeDown,
+                reference: *reference,
+                from: self.owner,
+                payload,
+            };
+            inner.send(watcher.pid, Signal::System(system));
+        }
     }
 
     /// A process has ended: it is no member any more (rule PG3), and wants to know nothing (rule PG8).
     fn forget(&self, inner: &Inner, pid: Pid) {
         let mut state = self.state.lock();
-        for (_, watcher) in state.watchers.extract_if(.., |_, watcher| watcher.pid == pid) {
-            watcher.keeper.release(watcher.weight());
-        }
+        let own = state.by_watcher.get(&pid).cloned().unwrap_or_default();
+        own.into_iter().for_each(|reference| state.remove_watcher(reference));
         let Some(Member { keeper, times: groups }) = state.joined.remove(&pid) else { return };
         for (group, times) in groups {
             if let Some(members) = state.groups.get_mut(&group) {
@@ -431,7 +501,7 @@ impl Inner {
     ) {
         for scope in started {
             self.scopes.remove(&scope.name);
-            scope.end();
+            scope.end(self);
             keeper.release(weight(scope.name.as_bytes()));
         }
         scopes.iter().for_each(|scope| scope.forget(self, pid));

@@ -80,6 +80,10 @@ impl Held {
     /// There is something in that scope to be released.
     pub(crate) fn note_scope(&mut self, scope: &Arc<Scope>) {
         if !self.scopes.iter().any(|known| Arc::ptr_eq(known, scope)) {
+            // Those that are no more are forgotten when they have become many.
+            if self.scopes.len() >= 64 && self.scopes.len().is_power_of_two() {
+                self.scopes.retain(|known| !known.is_over());
+            }
             self.scopes.push(scope.clone());
         }
     }

@@ -103,6 +103,8 @@ pub enum SystemKind {
     GroupJoin,
     /// Processes have left a group, or ended.
     GroupLeave,
+    /// A scope of groups has ended: there is nothing more to be told of it. The payload: its name.
+    ScopeDown,
     /// A process has been registered under a key (`{register, Registry, Key, Pid, Value}`, rule R14). The payload: the registry's
     /// name, the key and the value.
     KeyRegistered,
@@ -124,6 +126,7 @@ impl SystemKind {
             Self::TableTransfer
                 | Self::GroupJoin
                 | Self::GroupLeave
+                | Self::ScopeDown
                 | Self::KeyRegistered
                 | Self::KeyUnregistered
         )
@@ -138,6 +141,7 @@ impl SystemKind {
             Self::TableTransfer => "table-transfer",
             Self::GroupJoin => "group-join",
             Self::GroupLeave => "group-leave",
+            Self::ScopeDown => "scope-down",
             Self::KeyRegistered => "key-registered",
             Self::KeyUnregistered => "key-unregistered",
             Self::KeyLocked => "key-locked",

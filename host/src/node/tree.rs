@@ -141,7 +141,12 @@ fn start_service(service: &Service, budget: Option<(Arc<str>, Budget)>) -> Arc<d
     let name = service.name.value.clone();
     match &service.kind {
         ServiceKind::Table(kind) => {
-            let options = TableOptions { name: Some(name), kind: *kind, access: Access::Public, heir: None };
+            let options = TableOptions {
+                name: Some(name),
+                kind: *kind,
+                access: Access::Public,
+                ..TableOptions::default()
+            };
             Arc::new(StartTable { options, limits, budget })
         }
         ServiceKind::Registry { kind, partitions, listeners } => {

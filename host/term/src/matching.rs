@@ -13,6 +13,9 @@ use crate::match_spec::{Clause, Expression, MAX_VARIABLES, MatchSpec, MatchSpecE
 /// keeps a few bytes of specification from becoming any amount of work.
 pub const MAX_WORK: usize = 16 << 20;
 
+/// What it takes to look at a clause.
+const CLAUSE_WORK: usize = 64;
+
 /// A match specification, made ready to be run on many rows.
 #[derive(Clone, Debug)]
 pub struct Matcher {
@@ -68,10 +71,23 @@ impl Matcher {
     /// Appends what comes of a row, encoded, if it matches; whether it does. Key and value are in the form in which
     /// terms are kept.
     pub fn run(&self, key: &[u8], value: &[u8], result: &mut Vec<u8>) -> bool {
+        self.run_counted(key, value, result).0
+    }
+
+    /// As [`Matcher::run`], with the work that was done, in bytes that were looked at or written: [`MAX_WORK`] at most, for all clauses
+    /// together.
+    pub fn run_counted(&self, key: &[u8], value: &[u8], result: &mut Vec<u8>) -> (bool, usize) {
+        let left = Cell::new(MAX_WORK);
+        let matches = self.run_within(key, value, result, &left);
+        (matches, MAX_WORK - left.get())
+    }
+
+    fn run_within(&self, key: &[u8], value: &[u8], result: &mut Vec<u8>, left: &Cell<usize>) -> bool {
         let begin = result.len();
         let (key, value) = (Encoded::trusted(key), Encoded::trusted(value));
         for clause in &self.clauses {
-            let left = Cell::new(MAX_WORK);
+            // Each clause costs something, whatever it says.
+            left.set(left.get().saturating_sub(CLAUSE_WORK));
             let mut row = Row { key, value, variables: [None; MAX_VARIABLES], left };
             if row.matches(&clause.key, key)
                 && row.matches(&clause.value, value)
@@ -156,7 +172,7 @@ struct Row<'a> {
     value: Encoded<'a>,
     variables: [Option<Encoded<'a>>; MAX_VARIABLES],
     /// What is left of the work that may be done.
-    left: Cell<usize>,
+    left: &'a Cell<usize>,
 }
 
 /// What an expression gives: a part of the row or of the specification, something new, or what has to be written down to

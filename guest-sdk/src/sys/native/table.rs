@@ -26,7 +26,7 @@ fn otp_heir(heir: Option<(Pid, Vec<u8>)>) -> Option<otp::Heir> {
 pub(crate) fn create(options: TableOptions) -> Answer<TableId> {
     let TableOptions { name, kind, access, heir } = options;
     let heir = otp_heir(heir);
-    let options = otp::TableOptions { name, kind: kind.into(), access: access.into(), heir };
+    let options = otp::TableOptions { name, kind: kind.into(), access: access.into(), heir, is_kept: false };
     Ok(current().context.create_table(options)?.into())
 }
 
@@ -171,10 +171,7 @@ pub(crate) fn fix(table: TableId) -> Answer<()> {
 }
 
 pub(crate) fn unfix(table: TableId) {
-    let _it_is_gone = with(table, |table| {
-        table.unfix();
-        Ok(())
-    });
+    current().context.unfix_table(table.into());
 }
 
 fn scan(
@@ -204,8 +201,20 @@ pub(crate) fn select(
 }
 
 fn scan_all(table: TableId, spec: &[u8], action: otp::ScanAction) -> Answer<u64> {
-    let scanned = scan(table, spec, action, u64::MAX, &mut otp::Cursor::begin())?;
-    Ok(scanned.matches as u64)
+    let mut cursor = otp::Cursor::begin();
+    let mut matches = 0;
+    fix(table)?;
+    while !cursor.is_at_end() {
+        match scan(table, spec, action, u64::MAX, &mut cursor) {
+            Ok(scanned) => matches += scanned.matches as u64,
+            Err(error) => {
+                unfix(table);
+                return Err(error);
+            }
+        }
+    }
+    unfix(table);
+    Ok(matches)
 }
 
 pub(crate) fn select_count(table: TableId, spec: &[u8]) -> Answer<u64> {

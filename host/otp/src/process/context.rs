@@ -149,6 +149,12 @@ impl Context {
         discarded.is_some()
     }
 
+    /// Takes one thing that answers a reference out of the mailbox; false if there is none.
+    pub(crate) fn take_out(&self, reference: Reference) -> bool {
+        self.settle();
+        self.process.state.lock().mailbox.take_answer(reference).is_some()
+    }
+
     /// Sends what only the host says.
     pub(crate) fn send_system(&self, to: Pid, system: SystemMessage) {
         self.runtime.inner.send(to, Signal::System(system));

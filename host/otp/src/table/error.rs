@@ -57,7 +57,9 @@ impl fmt::Display for TableError {
             Self::NotNamed => f.write_str("the table has no name"),
             Self::NoKey => f.write_str("the table has no such key"),
             Self::NoElement => f.write_str("the value has no such element"),
-            Self::NotAnInteger => f.write_str("the element is no integer, or its sum is beyond 64 bits"),
+            Self::NotAnInteger => {
+                f.write_str("the element is no integer, or its sum is none of 64 bits with a sign")
+            }
             Self::WrongKind => f.write_str("that is not for tables of this kind"),
             Self::BadTerm(why) => f.write_str(why),
             Self::KeyTooLong(len) => write!(f, "a key has at most {MAX_KEY_BYTES} bytes, this one {len}"),

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
 
 use regrow_term::{Encoded, canonical};
 
-use crate::exit_reason::LimitKind;
+use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::limits::check;
 use crate::pid::Pid;
 use crate::process::Context;
@@ -104,11 +105,27 @@ impl TableHandle<'_> {
     /// While this is held, the table is not deleted, nor has it another owner.
     pub(super) fn may_write(&self) -> Result<RwLockReadGuard<'_, Header>, TableError> {
         let header = self.table.header();
+        self.is_writable(&header)?;
+        Ok(header)
+    }
+
+    /// Whether this process may write to the table whose header it has locked.
+    pub(super) fn is_writable(&self, header: &Header) -> Result<(), TableError> {
         match self.table.access() {
             None => Err(TableError::NoTable),
-            Some(Access::Public) => Ok(header),
-            Some(access) if header.owner != self.context.pid() => Err(TableError::NotOwner(access)),
-            Some(_) => Ok(header),
+            Some(access) if access != Access::Public && header.owner != self.context.pid() => {
+                Err(TableError::NotOwner(access))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether this process may end the table or give it another name: who may write to it, unless it is kept for others.
+    pub(super) fn is_disposable(&self, header: &Header) -> Result<(), TableError> {
+        self.is_writable(header)?;
+        match header.is_kept && header.owner != self.context.pid() {
+            true => Err(TableError::NotOwner(Access::Public)),
+            false => Ok(()),
         }
     }
 
@@ -119,9 +136,9 @@ impl TableHandle<'_> {
         let hash = self.table.hash(&key);
         let shard = self.table.read(self.table.shard_of(hash));
         let rows = shard.rows(hash, &key);
-        if rows.is_empty() {
-            // It may have been deleted meanwhile.
-            self.may_read()?;
+        // It may have been deleted meanwhile. Who may read it was decided before: the header is not locked after a shard.
+        if rows.is_empty() && self.table.access().is_none() {
+            return Err(TableError::NoTable);
         }
         Ok(read(rows))
     }
@@ -226,9 +243,13 @@ impl TableHandle<'_> {
         if only_new && rows.iter().any(|(hash, row)| !locked.of(*hash).rows(*hash, row.key()).is_empty()) {
             return Ok(false);
         }
-        for (hash, row) in &rows {
-            // As if all of them had this key.
-            table.check_rows_per_key(locked.of(*hash).rows(*hash, row.key()).len(), rows.len())?;
+        if table.is_bag() {
+            let mut more: HashMap<&[u8], usize> = HashMap::new();
+            for (hash, row) in &rows {
+                let more = more.entry(row.key()).or_default();
+                *more += 1;
+                table.check_rows_per_key(locked.of(*hash).rows(*hash, row.key()).len(), *more)?;
+            }
         }
         // As if nothing made room for them: after that, none can be refused.
         let weight = rows.iter().map(|(_, row)| row.weight()).sum();
@@ -261,7 +282,28 @@ impl TableHandle<'_> {
     /// # Errors
     /// [`TableError`]
     pub fn take(&self, key: &[u8]) -> Result<Vec<Row>, TableError> {
-        let taken = self.remove(key, |shard, hash, key, mark| shard.take(hash, key, mark))?;
+        self.take_at_most(key, u64::MAX)
+    }
+
+    /// As [`TableHandle::take`], if their values have no more bytes than that, or there is only one.
+    ///
+    /// # Errors
+    /// [`TableError`]; [`TableError::Limit`] of `message_bytes`: nothing is removed
+    pub fn take_at_most(&self, key: &[u8], bytes: u64) -> Result<Vec<Row>, TableError> {
+        let mut too_many = None;
+        let taken = self.remove(key, |shard, hash, key, mark| {
+            let rows = shard.rows(hash, key);
+            let requested = rows.iter().map(|row| row.value().len() as u64).sum();
+            if rows.len() > 1 && requested > bytes {
+                let limit = LimitKind::MessageBytes;
+                too_many = Some(LimitExceeded { limit, allowed: bytes, requested });
+                return Entry::Free;
+            }
+            shard.take(hash, key, mark)
+        })?;
+        if let Some(limit) = too_many {
+            return Err(TableError::Limit(limit));
+        }
         taken.rows().iter().for_each(|row| self.blobs_arrive(row));
         Ok(taken.rows().to_vec())
     }
@@ -275,9 +317,7 @@ impl TableHandle<'_> {
         let header = self.may_write()?;
         let hash = self.table.hash(&key);
         let mut shard = self.table.write(self.table.shard_of(hash));
-        let removed = remove(&mut shard, hash, &key, self.table.is_fixed());
-        self.table.removed(&header, &mut shard, &removed);
-        Ok(removed)
+        Ok(self.table.remove(&header, &mut shard, |shard, mark| remove(shard, hash, &key, mark)))
     }
 
     /// Puts a value in place of the one under a key, if that is `expected`; whether it was. A short form of `select_replace`.
@@ -355,8 +395,8 @@ impl TableHandle<'_> {
             self.pass(position, &behind);
             rows.first().map(|row| row.key().to_vec())
         };
-        let later = (shard + 1..self.table.shards.len()).find_map(|shard| key(shard, &Position::Begin));
-        key(shard, &position).or(later)
+        let later = || (shard + 1..self.table.shards.len()).find_map(|shard| key(shard, &Position::Begin));
+        key(shard, &position).or_else(later)
     }
 
     /// The last key of an ordered table; of others one, as the first (`last/1`).
@@ -490,9 +530,9 @@ impl Table {
         match self.kind {
             TableKind::Bag if row.is_among(shard.rows(hash, row.key())) => row.weight(),
             TableKind::Bag | TableKind::DuplicateBag => {
-                shard.add(hash, row);
+                let replaced = shard.add(hash, row);
                 self.rows.fetch_add(1, Ordering::AcqRel);
-                0
+                replaced.weight()
             }
             TableKind::Set | TableKind::OrderedSet => {
                 let replaced = shard.replace(hash, row);
@@ -504,12 +544,21 @@ impl Table {
         }
     }
 
-    /// Rows have been taken out of a shard.
-    pub(super) fn removed(&self, header: &Header, shard: &mut Shard, removed: &Entry) {
+    /// Takes rows out of a shard: with a mark, if somebody goes through the table.
+    pub(super) fn remove(
+        &self,
+        header: &Header,
+        shard: &mut Shard,
+        remove: impl FnOnce(&mut Shard, bool) -> Entry,
+    ) -> Entry {
+        // Asked while the shard is locked: whoever begins to go through it from now on does not know these rows.
+        let is_fixed = self.is_fixed();
+        let before = shard.mark_bytes();
+        let removed = remove(shard, is_fixed);
+        let marks = shard.mark_bytes() - before;
+        let freed = if is_fixed { 0 } else { shard.tidy() };
         self.rows.fetch_sub(removed.rows().len() as u64, Ordering::AcqRel);
-        header.shrink(removed.weight());
-        if !self.is_fixed() {
-            shard.tidy(false);
-        }
+        header.shrink(removed.weight() + freed - marks);
+        removed
     }
 }

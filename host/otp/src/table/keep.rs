@@ -26,7 +26,7 @@ impl StartChild for StartTable {
     fn start(&self, supervisor: &Context, ack: Reference) -> Result<Started, SpawnError> {
         let options =
             SpawnOptions { limits: self.limits, budget: self.budget.clone(), ..keeper_options("table") };
-        let table = self.options.clone();
+        let table = TableOptions { is_kept: true, ..self.options.clone() };
         start_keeper(supervisor, options, ack, move |context| context.create_table(table))
     }
 

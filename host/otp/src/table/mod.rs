@@ -114,6 +114,8 @@ pub struct TableOptions {
     pub access: Access,
     /// Who gets it when its owner ends.
     pub heir: Option<Heir>,
+    /// Whether it is kept for others: only its owner deletes or renames it, whoever may write to it.
+    pub is_kept: bool,
 }
 
 /// Who gets a table when its owner ends (rule E18).
@@ -151,6 +153,7 @@ struct Header {
     keeper: Arc<Keeper>,
     name: Option<Arc<str>>,
     heir: Option<Heir>,
+    is_kept: bool,
     /// What the keeper is charged with, beside the rows.
     own_bytes: u64,
     row_bytes: AtomicU64,
@@ -250,6 +253,16 @@ impl Header {
     fn grow(&self, bytes: u64) -> Result<(), LimitExceeded> {
         self.keeper.charge(bytes)?;
         self.row_bytes.fetch_add(bytes, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Charges another number of bytes for what is not rows.
+    fn change_own_bytes(&mut self, bytes: u64) -> Result<(), LimitExceeded> {
+        match bytes.checked_sub(self.own_bytes) {
+            Some(more) => self.keeper.charge(more)?,
+            None => self.keeper.release(self.own_bytes - bytes),
+        }
+        self.own_bytes = bytes;
         Ok(())
     }
 

@@ -22,6 +22,9 @@ use crate::table::{Access, EMPTY_TABLE_BYTES, Header, Heir, Table, TableError, T
 /// Rows of tables that are no more, to be dropped.
 pub(crate) type Garbage = Vec<Shard>;
 
+/// So many tables that a process has fixed are looked through for those that are no more.
+const MANY: usize = 64;
+
 fn own_bytes(name: Option<&str>, heir: Option<&Heir>) -> u64 {
     EMPTY_TABLE_BYTES + name.map_or(0, str::len) as u64 + heir.map_or(0, |heir| heir.data.len()) as u64
 }
@@ -32,7 +35,7 @@ impl Context {
     /// # Errors
     /// [`TableError::NameTaken`], [`TableError::BadName`], [`TableError::BadTerm`] (the heir's data), [`TableError::Limit`]
     pub fn create_table(&self, options: TableOptions) -> Result<TableId, TableError> {
-        let TableOptions { name, kind, access, heir } = options;
+        let TableOptions { name, kind, access, heir, is_kept } = options;
         if let Some(name) = &name {
             check_name(name).map_err(|_| TableError::BadName)?;
         }
@@ -47,6 +50,7 @@ impl Context {
             keeper: keeper.clone(),
             name: name.clone(),
             heir,
+            is_kept,
             own_bytes,
             row_bytes: AtomicU64::new(0),
         };
@@ -138,16 +142,13 @@ impl TableHandle<'_> {
         }
     }
 
-    /// Deletes the table (`delete/1`): whoever may write to it may.
+    /// Deletes the table (`delete/1`): whoever may write to it may, unless it is [kept](TableOptions::is_kept) for others.
     ///
     /// # Errors
     /// [`TableError`]
     pub fn delete_table(&self) -> Result<(), TableError> {
-        drop(self.may_write()?);
         let mut header = self.table.header_mut();
-        if self.table.access().is_none() {
-            return Err(TableError::NoTable);
-        }
+        self.is_disposable(&header)?;
         let inner = &self.context.runtime().inner;
         let garbage = inner.delete_table(&self.table, &mut header);
         let owner = inner.table.get(header.owner);
@@ -184,9 +185,7 @@ impl TableHandle<'_> {
         let heir = heir.map(checked_heir).transpose()?;
         let mut header = self.owned()?;
         let bytes = own_bytes(header.name.as_deref(), heir.as_ref());
-        header.keeper.charge(bytes)?;
-        header.keeper.release(header.own_bytes);
-        header.own_bytes = bytes;
+        header.change_own_bytes(bytes)?;
         header.heir = heir;
         Ok(())
     }
@@ -201,28 +200,25 @@ impl TableHandle<'_> {
         Ok(())
     }
 
-    /// Gives a named table another name (`rename/2`, rule E22): whoever may write to it may.
+    /// Gives a named table another name (`rename/2`, rule E22): whoever may delete it may.
     ///
     /// # Errors
     /// [`TableError`]; [`TableError::NotNamed`]
     pub fn rename(&self, name: &str) -> Result<(), TableError> {
         check_name(name).map_err(|_| TableError::BadName)?;
-        drop(self.may_write()?);
         let mut header = self.table.header_mut();
-        if self.table.access().is_none() {
-            return Err(TableError::NoTable);
-        }
+        self.is_disposable(&header)?;
         let old = header.name.clone().ok_or(TableError::NotNamed)?;
         let new: Arc<str> = name.into();
         let bytes = own_bytes(Some(name), header.heir.as_ref());
-        header.keeper.charge(bytes)?;
+        let before = header.own_bytes;
+        header.change_own_bytes(bytes)?;
         let renamed = self.context.runtime().inner.tables.rename(Some(&old), &new, self.table.id);
         if let Err(error) = renamed {
-            header.keeper.release(bytes);
+            // There is room for what there was.
+            let _back = header.change_own_bytes(before);
             return Err(error);
         }
-        header.keeper.release(header.own_bytes);
-        header.own_bytes = bytes;
         header.name = Some(new);
         Ok(())
     }
@@ -235,6 +231,11 @@ impl TableHandle<'_> {
     pub fn fix(&self) -> Result<(), TableError> {
         self.may_read()?;
         let mut held = self.context.process().holdings().held.lock();
+        // Those that are no more are forgotten when they have become many.
+        if held.fixed.len() >= MANY && held.fixed.len().is_power_of_two() {
+            let tables = &self.context.runtime().inner.tables;
+            held.fixed.retain(|id, _| tables.get(*id).is_some());
+        }
         *held.fixed.entry(self.table.id).or_default() += 1;
         self.table.fixed.fetch_add(1, Ordering::AcqRel);
         Ok(())
@@ -242,14 +243,23 @@ impl TableHandle<'_> {
 
     /// Ends what [`TableHandle::fix`] began; nothing happens if this process has not.
     pub fn unfix(&self) {
-        let mut held = self.context.process().holdings().held.lock();
-        let Some(times) = held.fixed.get_mut(&self.table.id) else { return };
+        self.context.unfix_table(self.table.id);
+    }
+}
+
+impl Context {
+    /// As [`TableHandle::unfix`], of a table that may be no more.
+    pub fn unfix_table(&self, id: TableId) {
+        let mut held = self.process().holdings().held.lock();
+        let Some(times) = held.fixed.get_mut(&id) else { return };
         *times -= 1;
         if *times == 0 {
-            held.fixed.remove(&self.table.id);
+            held.fixed.remove(&id);
         }
         drop(held);
-        self.table.unfix(1);
+        if let Some(table) = self.runtime().inner.tables.get(id) {
+            table.unfix(1);
+        }
     }
 }
 
@@ -258,10 +268,12 @@ impl Table {
         if self.fixed.fetch_sub(times, Ordering::AcqRel) > times {
             return;
         }
+        let header = self.header();
         for shard in 0..self.shards.len() {
+            let mut shard = self.write(shard);
             // Somebody may have begun to go through it meanwhile.
-            if !self.is_fixed() {
-                self.write(shard).tidy(true);
+            if !self.is_fixed() && self.access().is_some() {
+                header.shrink(shard.tidy());
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Going through a table: selections, counts, deletions and replacements by match specification.
 
-use regrow_term::{Matcher, Term, canonical, decode, encode};
+use std::collections::VecDeque;
+
+use regrow_term::{Encoded, Matcher, Term, View, canonical, decode, encode};
 
 use crate::table::handle::{TableHandle, good_term};
 use crate::table::shard::{Position, Shard};
-use crate::table::{Row, TableError, TableKind};
+use crate::table::{MAX_KEY_BYTES, Row, TableError, TableKind};
 
 /// What is done with the rows that match.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,34 +22,50 @@ pub enum ScanAction {
 }
 
 /// Where a walk through a table is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor(Option<(usize, Position)>);
-
-impl Default for Cursor {
-    fn default() -> Self {
-        Self::begin()
-    }
+#[derive(Clone, Debug, Default)]
+pub struct Cursor {
+    /// The part, and the place in it that is looked at next; none at the end.
+    at: Option<(usize, Position)>,
+    /// Rows of the key before that place which are still to be looked at.
+    pending: VecDeque<Row>,
+    /// How many rows of that key have been.
+    seen: usize,
+    /// The key of the rows that are pending where a walk goes on that was kept, how many of them had been looked at, and how many
+    /// not.
+    kept: Option<(Vec<u8>, usize, usize)>,
 }
 
 impl Cursor {
     /// At the beginning.
     pub fn begin() -> Self {
-        Self(Some((0, Position::Begin)))
+        Self { at: Some((0, Position::Begin)), ..Self::default() }
     }
 
     /// Whether all has been seen.
     pub fn is_at_end(&self) -> bool {
-        self.0.is_none()
+        self.at.is_none() && self.pending.is_empty() && self.kept.is_none()
+    }
+
+    /// How many bytes it has.
+    pub fn weight(&self) -> usize {
+        let after = if let Some((_, Position::After(key))) = &self.at { key.len() } else { 0 };
+        after + self.kept.as_ref().map_or(0, |(key, ..)| key.len())
     }
 
     /// For a process to keep, and to go on from.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let place = |shard: &usize, place: &usize| Term::List(vec![number(*shard), number(*place)]);
-        let term = match &self.0 {
+        let at = match &self.at {
             None => Term::Null,
             Some((_, Position::Begin)) => Term::Bool(true),
-            Some((shard, Position::Place(at))) => place(shard, at),
+            Some((shard, Position::Place(at))) => Term::List(vec![number(*shard), number(*at)]),
             Some((_, Position::After(key))) => Term::Bytes(key.clone()),
+        };
+        let term = match self.pending.front() {
+            None => at,
+            Some(row) => {
+                let key = Term::Bytes(row.key().to_vec());
+                Term::List(vec![at, key, number(self.seen), number(self.pending.len())])
+            }
         };
         encode(&term).unwrap_or_default()
     }
@@ -57,26 +75,48 @@ impl Cursor {
     /// # Errors
     /// [`TableError::BadContinuation`]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TableError> {
+        // Two keys, and a few numbers: what is longer is not even decoded.
+        if bytes.len() > 2 * MAX_KEY_BYTES + 64 {
+            return Err(TableError::BadContinuation);
+        }
+        let bytes = canonical(bytes).map_err(|_| TableError::BadContinuation)?;
+        let is_short = Encoded::check(&bytes).is_some_and(|term| match term.view() {
+            View::List(items) => items.left() <= 4,
+            View::Map(_) => false,
+            _ => true,
+        });
+        if !is_short {
+            return Err(TableError::BadContinuation);
+        }
+        let term = decode::<Term>(&bytes).map_err(|_| TableError::BadContinuation)?;
+        Self::from_term(term).ok_or(TableError::BadContinuation)
+    }
+
+    fn from_term(term: Term) -> Option<Self> {
         let index = |term: &Term| match term {
             Term::Integer(number) => usize::try_from(*number).ok(),
             _ => None,
         };
-        let position = match decode::<Term>(bytes) {
-            Ok(Term::Null) => return Ok(Self(None)),
-            Ok(Term::Bool(true)) => Some((0, Position::Begin)),
-            Ok(Term::List(place)) => match place.as_slice() {
-                [shard, place] => {
-                    index(shard).zip(index(place)).map(|(shard, place)| (shard, Position::Place(place)))
+        let key = |key: &[u8]| Some(canonical(key).ok()?.into_owned());
+        let at = match term {
+            Term::Null => None,
+            Term::Bool(true) => Some((0, Position::Begin)),
+            Term::Bytes(after) => Some((0, Position::After(key(&after)?))),
+            Term::List(parts) => match <[Term; 4]>::try_from(parts) {
+                Ok([at, Term::Bytes(of), seen, left]) => {
+                    let kept = Some((key(&of)?, index(&seen)?, index(&left)?));
+                    let at = Self::from_term(at).filter(|at| at.kept.is_none())?.at;
+                    return Some(Self { at, kept, ..Self::default() });
                 }
-                _ => None,
+                Ok(_) => return None,
+                Err(parts) => match parts.as_slice() {
+                    [shard, place] => Some((index(shard)?, Position::Place(index(place)?))),
+                    _ => return None,
+                },
             },
-            Ok(Term::Bytes(key)) => {
-                let key = canonical(&key).map_err(|_| TableError::BadContinuation)?.into_owned();
-                Some((0, Position::After(key)))
-            }
-            _ => None,
+            _ => return None,
         };
-        position.map(|position| Self(Some(position))).ok_or(TableError::BadContinuation)
+        Some(Self { at, ..Self::default() })
     }
 }
 
@@ -98,6 +138,9 @@ pub struct Scan {
 /// A piece ends after so many places without rows.
 const MAX_PLACES: usize = 100_000;
 
+/// A piece ends after so much work of its match specification.
+const MAX_WORK: usize = 1 << 20;
+
 /// What a piece of a walk has brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -111,6 +154,18 @@ pub struct Scanned {
     pub bytes: usize,
     /// How many places were passed on the way from row to row.
     pub places: usize,
+    /// What the match specification has looked at and written, in bytes.
+    pub work: usize,
+    result_bytes: usize,
+}
+
+impl Scanned {
+    fn is_enough(&self, piece: &Scan) -> bool {
+        self.rows >= piece.rows
+            || self.matches >= piece.matches
+            || self.result_bytes >= piece.result_bytes
+            || self.work >= MAX_WORK
+    }
 }
 
 impl TableHandle<'_> {
@@ -128,7 +183,7 @@ impl TableHandle<'_> {
     ) -> Result<Scanned, TableError> {
         let mut scanned = Scanned::default();
         let is_ordered = self.table.kind == TableKind::OrderedSet;
-        match &cursor.0 {
+        match &cursor.at {
             Some((_, Position::After(_))) if !is_ordered => return Err(TableError::BadContinuation),
             Some((_, Position::Place(_))) if is_ordered => return Err(TableError::BadContinuation),
             _ => {}
@@ -139,31 +194,25 @@ impl TableHandle<'_> {
             ScanAction::Replace if self.table.kind == TableKind::Bag => return Err(TableError::WrongKind),
             ScanAction::Replace => drop(self.may_write()?),
         }
-        if let Some(key) = matcher.only_key() {
-            if !cursor.is_at_end() {
-                let rows = self.read(key, <[Row]>::to_vec)?;
-                self.look_at(&rows, matcher, action, &mut scanned)?;
-            }
-            cursor.0 = None;
+        self.take_up(matcher, cursor)?;
+        if self.look_at_pending(cursor, matcher, action, &mut scanned, &piece)? {
             return Ok(scanned);
         }
-        while let Some((shard, position)) = cursor.0.take() {
+        while let Some((shard, position)) = cursor.at.take() {
             if shard >= self.table.shards.len() {
                 break;
             }
             // A few rows at a time: they are looked at when the shard is free again.
             let (batch, next) = self.batch(shard, position, piece.rows.saturating_sub(scanned.rows));
-            cursor.0 = next;
             for (rows, behind) in batch {
-                self.look_at(&rows, matcher, action, &mut scanned)?;
-                let enough = scanned.matches >= piece.matches
-                    || scanned.results.iter().map(Vec::len).sum::<usize>() >= piece.result_bytes;
-                if enough {
-                    scanned.places = self.places_passed();
-                    cursor.0 = Some((shard, behind));
+                cursor.at = Some((shard, behind));
+                cursor.pending.extend(rows);
+                cursor.seen = 0;
+                if self.look_at_pending(cursor, matcher, action, &mut scanned, &piece)? {
                     return Ok(scanned);
                 }
             }
+            cursor.at = next;
             scanned.places = self.places_passed();
             if scanned.rows >= piece.rows || scanned.places >= MAX_PLACES {
                 break;
@@ -172,8 +221,28 @@ impl TableHandle<'_> {
         Ok(scanned)
     }
 
-    /// The next rows of a shard, each with the place behind it, and where to go on then.
-    #[expect(clippy::type_complexity, reason = "a row, and where it is")]
+    /// Looks at rows of one key; whether that is enough.
+    fn look_at_pending(
+        &self,
+        cursor: &mut Cursor,
+        matcher: &Matcher,
+        action: ScanAction,
+        scanned: &mut Scanned,
+        piece: &Scan,
+    ) -> Result<bool, TableError> {
+        while let Some(row) = cursor.pending.pop_front() {
+            cursor.seen += 1;
+            self.look_at(&row, matcher, action, scanned)?;
+            if scanned.is_enough(piece) {
+                scanned.places = self.places_passed();
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next rows of a shard, those of a key together, with the place behind them, and where to go on then.
+    #[expect(clippy::type_complexity, reason = "rows, and where they are")]
     fn batch(
         &self,
         shard: usize,
@@ -197,34 +266,50 @@ impl TableHandle<'_> {
         (batch, Some((shard, position)))
     }
 
+    /// The rows that a walk begins or goes on with, if those of one key are to be looked at.
+    fn take_up(&self, matcher: &Matcher, cursor: &mut Cursor) -> Result<(), TableError> {
+        if let Some((key, seen, left)) = cursor.kept.take() {
+            let rows = self.read(&key, <[Row]>::to_vec)?;
+            // If there are fewer, those are gone that have been seen; if there are more, they came behind.
+            let from = if rows.len() < seen + left { rows.len().saturating_sub(left) } else { seen };
+            (cursor.pending, cursor.seen) = (rows.into_iter().skip(from).collect(), from);
+            return Ok(());
+        }
+        if let (Some(key), Some((0, Position::Begin))) = (matcher.only_key(), &cursor.at) {
+            let rows = self.read(key, <[Row]>::to_vec)?;
+            *cursor = Cursor { pending: rows.into(), ..Cursor::default() };
+        }
+        Ok(())
+    }
+
     fn look_at(
         &self,
-        rows: &[Row],
+        row: &Row,
         matcher: &Matcher,
         action: ScanAction,
         scanned: &mut Scanned,
     ) -> Result<(), TableError> {
+        scanned.rows += 1;
+        scanned.bytes += row.key().len() + row.value().len();
         let mut result = Vec::new();
-        for row in rows {
-            scanned.rows += 1;
-            scanned.bytes += row.key().len() + row.value().len();
-            result.clear();
-            if !matcher.run(row.key(), row.value(), &mut result) {
-                continue;
-            }
-            let done = match action {
-                ScanAction::Select => {
-                    self.blobs_arrive(row);
-                    scanned.results.push(std::mem::take(&mut result));
-                    true
-                }
-                ScanAction::Count => true,
-                ScanAction::Delete => self.delete_if_unchanged(row)?,
-                ScanAction::Replace if self.table.is_bag() => self.replace_if_unchanged(row, &result)?,
-                ScanAction::Replace => self.compare_and_swap(row.key(), row.value(), &result)?,
-            };
-            scanned.matches += usize::from(done);
+        let (matches, work) = matcher.run_counted(row.key(), row.value(), &mut result);
+        scanned.work += work;
+        if !matches {
+            return Ok(());
         }
+        let done = match action {
+            ScanAction::Select => {
+                self.blobs_arrive(row);
+                scanned.result_bytes += result.len();
+                scanned.results.push(result);
+                true
+            }
+            ScanAction::Count => true,
+            ScanAction::Delete => self.delete_if_unchanged(row)?,
+            ScanAction::Replace if self.table.is_bag() => self.replace_if_unchanged(row, &result)?,
+            ScanAction::Replace => self.compare_and_swap(row.key(), row.value(), &result)?,
+        };
+        scanned.matches += usize::from(done);
         Ok(())
     }
 
@@ -247,8 +332,7 @@ impl TableHandle<'_> {
         let header = self.may_write()?;
         let hash = self.table.hash(row.key());
         let mut shard = self.table.write(self.table.shard_of(hash));
-        let removed = shard.take_one(hash, row, self.table.is_fixed());
-        self.table.removed(&header, &mut shard, &removed);
+        let removed = self.table.remove(&header, &mut shard, |shard, mark| shard.take_one(hash, row, mark));
         Ok(!removed.rows().is_empty())
     }
 }

@@ -14,8 +14,8 @@ use crate::table::row::{Keyed, Ordered, Row};
 pub(super) enum Entry {
     /// A place without a row.
     Free,
-    /// There was one, and whoever goes through the table may stand on it (rule E14).
-    Gone(Row),
+    /// There was one under this key, and whoever goes through the table may stand on it (rule E14).
+    Gone(Box<[u8]>),
     /// One row.
     One(Row),
     /// Rows of a bag, in the order in which they came.
@@ -31,15 +31,19 @@ impl Entry {
         }
     }
 
-    /// What its rows are charged with.
+    /// What its rows, or the mark that they have left, are charged with.
     pub(super) fn weight(&self) -> u64 {
-        self.rows().iter().map(Row::weight).sum()
+        match self {
+            Self::Gone(key) => key.len() as u64 + Row::OVERHEAD,
+            _ => self.rows().iter().map(Row::weight).sum(),
+        }
     }
 
     fn key(&self) -> Option<&[u8]> {
         match self {
             Self::Free => None,
-            Self::Gone(row) | Self::One(row) => Some(row.key()),
+            Self::Gone(key) => Some(key),
+            Self::One(row) => Some(row.key()),
             Self::Many(rows) => rows.first().map(Row::key),
         }
     }
@@ -51,8 +55,10 @@ pub(crate) struct Hashed {
     index: HashTable<u32>,
     places: Vec<(u64, Entry)>,
     free: Vec<u32>,
-    /// Places that were marked as gone.
-    marked: Vec<u32>,
+    /// Places that are marked as gone.
+    marked: BTreeSet<u32>,
+    /// What the marks are charged with.
+    mark_bytes: u64,
 }
 
 /// Below so many free places nothing is moved.
@@ -91,15 +97,28 @@ impl Hashed {
         entry
     }
 
-    /// Drops the marks of what is gone, and moves rows together where most places are free. Nobody goes through the table.
-    fn tidy(&mut self, marks_too: bool) {
-        if marks_too {
-            for place in mem::take(&mut self.marked) {
-                if matches!(self.places[place as usize].1, Entry::Gone(_)) {
-                    self.forget(place as usize);
-                }
-            }
+    /// Puts an entry in place of another one; that.
+    fn exchange(&mut self, place: usize, entry: Entry) -> Entry {
+        let old = mem::replace(&mut self.places[place].1, entry);
+        if matches!(old, Entry::Gone(_)) {
+            self.marked.remove(&(place as u32));
+            self.mark_bytes -= old.weight();
         }
+        old
+    }
+
+    /// Drops the marks of what is gone, and moves rows together where most places are free. Nobody goes through the table. What the
+    /// marks were charged with.
+    fn tidy(&mut self) -> u64 {
+        let freed = mem::take(&mut self.mark_bytes);
+        for place in mem::take(&mut self.marked) {
+            self.forget(place as usize);
+        }
+        self.move_together();
+        freed
+    }
+
+    fn move_together(&mut self) {
         if self.free.len() < KEPT_FREE || self.free.len() < self.places.len() / 4 * 3 {
             return;
         }
@@ -145,7 +164,7 @@ impl Shard {
     pub(super) fn replace(&mut self, hash: u64, row: Row) -> Entry {
         match self {
             Self::Hashed(hashed) => match hashed.find(hash, row.key()) {
-                Some(place) => mem::replace(&mut hashed.places[place].1, Entry::One(row)),
+                Some(place) => hashed.exchange(place, Entry::One(row)),
                 None => {
                     hashed.put(hash, Entry::One(row));
                     Entry::Free
@@ -156,18 +175,19 @@ impl Shard {
         }
     }
 
-    /// Puts a row beside those under its key.
-    pub(super) fn add(&mut self, hash: u64, row: Row) {
-        let Self::Hashed(hashed) = self else { return };
-        match hashed.find(hash, row.key()) {
-            Some(place) => {
-                let entry = &mut hashed.places[place].1;
-                match entry {
-                    Entry::Many(rows) => rows.push(row),
-                    _ => *entry = Entry::Many(vec![row]),
-                }
+    /// Puts a row beside those under its key; what was there in place of rows.
+    pub(super) fn add(&mut self, hash: u64, row: Row) -> Entry {
+        let Self::Hashed(hashed) = self else { return Entry::Free };
+        let Some(place) = hashed.find(hash, row.key()) else {
+            hashed.put(hash, Entry::Many(vec![row]));
+            return Entry::Free;
+        };
+        match &mut hashed.places[place].1 {
+            Entry::Many(rows) => {
+                rows.push(row);
+                Entry::Free
             }
-            None => hashed.put(hash, Entry::Many(vec![row])),
+            _ => hashed.exchange(place, Entry::Many(vec![row])),
         }
     }
 
@@ -280,10 +300,20 @@ impl Shard {
         }
     }
 
-    /// Nobody goes through the table any more, if `marks_too`; a good moment to be tidy.
-    pub(super) fn tidy(&mut self, marks_too: bool) {
-        if let Self::Hashed(hashed) = self {
-            hashed.tidy(marks_too);
+    /// Nobody goes through the table: a good moment to be tidy. What the marks that are dropped were charged with.
+    #[must_use]
+    pub(super) fn tidy(&mut self) -> u64 {
+        match self {
+            Self::Hashed(hashed) => hashed.tidy(),
+            Self::Ordered(_) => 0,
+        }
+    }
+
+    /// What the marks of what is gone are charged with.
+    pub(super) fn mark_bytes(&self) -> u64 {
+        match self {
+            Self::Hashed(hashed) => hashed.mark_bytes,
+            Self::Ordered(_) => 0,
         }
     }
 
@@ -316,10 +346,11 @@ impl Hashed {
         if !mark {
             return self.forget(place);
         }
-        let entry = &mut self.places[place].1;
-        let Some(first) = entry.rows().first().cloned() else { return Entry::Free };
-        self.marked.push(place as u32);
-        mem::replace(entry, Entry::Gone(first.holding(None)))
+        let Some(first) = self.places[place].1.rows().first() else { return Entry::Free };
+        let mark = Entry::Gone(first.key().into());
+        self.marked.insert(place as u32);
+        self.mark_bytes += mark.weight();
+        mem::replace(&mut self.places[place].1, mark)
     }
 }
 

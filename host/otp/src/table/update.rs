@@ -56,7 +56,8 @@ fn counted(value: &mut Term, update: &CounterUpdate) -> Result<i128, TableError>
             *number = then.into();
         }
     }
-    if !(-(1i128 << 64)..1i128 << 64).contains(number) {
+    // What guests have as an integer.
+    if i64::try_from(*number).is_err() {
         return Err(TableError::NotAnInteger);
     }
     Ok(*number)

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use regrow_otp::testing::{EventLog, first_panic, kept_bytes};
 use regrow_otp::{
-    Context, ExitReason, GroupError, Limits, Pid, Received, Reference, Simulator, SpawnOptions, SystemKind,
+    Context, ExitReason, GroupError, Limits, MAX_MEMBERSHIPS, Pid, Received, Reference, Simulator,
+    SpawnOptions, SystemKind,
 };
 use regrow_term::{Term, decode, encode};
 
@@ -284,4 +285,45 @@ proptest! {
         simulator.run();
         prop_assert_eq!(first_panic(&log.events()), None);
     }
+}
+
+#[test]
+fn pg5_watchers_hear_of_the_end_of_a_scope() {
+    check(&["scope-down", "no scope"], |context, trace| async move {
+        let owner = child(&context, SpawnOptions::default(), |context| async move {
+            context.start_scope("s").unwrap();
+            context.receive(None).await;
+            ExitReason::Normal
+        });
+        settle(&context).await;
+        let (monitor, _) = context.monitor_scope("s").unwrap();
+        context.exit_process(owner, ExitReason::Kill);
+        trace.note(next(&context).await);
+        assert_eq!(context.demonitor_group("s", monitor), Err(GroupError::NoScope));
+        trace.note("no scope");
+    });
+}
+
+#[test]
+fn memberships_and_monitors_of_a_process_are_limited() {
+    check(&["1000", "100"], |context, trace| async move {
+        context.start_scope("s").unwrap();
+        let own = context.pid();
+        context.join_group("s", &group("g"), &vec![own; MAX_MEMBERSHIPS]).unwrap();
+        let before = kept_bytes(context.runtime(), own);
+        assert!(matches!(context.join_group("s", &group("g"), &[own]), Err(GroupError::Limit(_))));
+        assert!(matches!(
+            context.leave_group("s", &group("g"), &vec![own; MAX_MEMBERSHIPS + 1]),
+            Err(GroupError::Limit(_))
+        ));
+        assert_eq!((members(&context, "s", "g").len(), kept_bytes(context.runtime(), own)), (1000, before));
+        trace.note(MAX_MEMBERSHIPS);
+        let monitors: Vec<Reference> =
+            std::iter::from_fn(|| context.monitor_group("s", &group("g")).ok()).map(|(of, _)| of).collect();
+        trace.note(monitors.len());
+        let kept = kept_bytes(context.runtime(), own);
+        context.demonitor_group("s", monitors[0]).unwrap();
+        assert!(kept_bytes(context.runtime(), own) < kept);
+        context.monitor_group("s", &group("g")).unwrap();
+    });
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use regrow_otp::{
-    Context, CounterUpdate, Cursor, ElementUpdate, LimitExceeded, LimitKind, Pid, Row, Scan, ScanAction,
-    TableError, TableHandle, TableId, TableOptions,
+    Context, CounterUpdate, Cursor, ElementUpdate, LimitExceeded, LimitKind, MAX_CHANGED_BYTES, MAX_CHANGES,
+    Pid, Row, Scan, ScanAction, TableError, TableHandle, TableId, TableOptions,
 };
 use regrow_term::{MatchSpec, Matcher, Term, canonical, decode, encode};
 
@@ -21,6 +21,9 @@ const ROWS_AT_ONCE: usize = 128;
 /// The largest match specification, in bytes.
 pub(super) const MAX_SPEC_BYTES: usize = 64 << 10;
 
+/// The longest path into a value, in bytes.
+const MAX_PATH_BYTES: usize = 4 << 10;
+
 /// Rows that are put in at once, at most: meanwhile nobody else has a turn.
 const MAX_ROWS_AT_ONCE: usize = 10_000;
 
@@ -30,6 +33,9 @@ const ROW_COST: usize = 512;
 /// What it takes to pass a place on the way to a row, likewise; a few of them are in the price of a call.
 const PLACE_COST: usize = 32;
 const FEW_PLACES: usize = 16;
+
+/// What it takes to drop marks, likewise.
+const UNFIX_COST: usize = 4_096;
 
 /// A table that is fixed while somebody goes through it.
 struct Fixed {
@@ -46,9 +52,7 @@ impl Fixed {
 
 impl Drop for Fixed {
     fn drop(&mut self) {
-        if let Ok(table) = self.context.table(self.table) {
-            table.unfix();
-        }
+        self.context.unfix_table(self.table);
     }
 }
 
@@ -69,6 +73,9 @@ fn len_of(values: &Answer<Vec<Vec<u8>>>) -> usize {
 
 /// The steps of a path.
 fn steps(path: &[u8]) -> Result<Vec<Term>, TableError> {
+    if path.len() > MAX_PATH_BYTES {
+        return Err(TableError::BadTerm(format!("a path has at most {MAX_PATH_BYTES} bytes")));
+    }
     // Checked first: what is nested deeply is not decoded.
     let path = canonical(path).map_err(|error| TableError::BadTerm(error.to_string()))?;
     match decode(&path) {
@@ -84,6 +91,13 @@ pub(super) fn matcher(spec: &[u8]) -> Result<Matcher, TableError> {
     let spec = canonical(spec).map_err(|error| TableError::BadMatchSpec(error.to_string()))?;
     let spec: MatchSpec = decode(&spec).map_err(|error| TableError::BadMatchSpec(error.to_string()))?;
     Ok(Matcher::new(&spec)?)
+}
+
+fn check_changes(changes: usize) -> Result<(), TableError> {
+    if changes <= MAX_CHANGES {
+        return Ok(());
+    }
+    Err(TableError::BadTerm(format!("no more than {MAX_CHANGES} changes are made at once, not {changes}")))
 }
 
 fn checked_rows(context: &Context, rows: &[wit::Row]) -> Result<(), TableError> {
@@ -154,7 +168,7 @@ impl GuestState {
         limit: usize,
         cursor: &mut Cursor,
     ) -> wasmtime::Result<Result<(Vec<Vec<u8>>, u64), TableError>> {
-        let context = self.charge(spec.len()).await?;
+        let context = self.charge(spec.len() + cursor.weight()).await?;
         let id = table.into();
         let (mut results, mut matches, mut bytes) = (Vec::new(), 0, 0);
         let matcher = good!(matcher(spec));
@@ -171,6 +185,7 @@ impl GuestState {
             results.extend(scanned.results);
             // What it takes grows with the specification, too.
             let cost = scanned.bytes
+                + scanned.work
                 + scanned.places * PLACE_COST
                 + scanned.rows.saturating_mul(ROW_COST + spec.len());
             self.charged(cost).await?;
@@ -198,7 +213,8 @@ impl Host for GuestState {
         }
         let heir = good!(self.checked_heir(options.heir)?);
         let wit::Options { name, kind, access, .. } = options;
-        let options = TableOptions { name, kind: kind.into(), access: access.into(), heir };
+        let (kind, access) = (kind.into(), access.into());
+        let options = TableOptions { name, kind, access, heir, is_kept: false };
         Ok(context.create_table(options).map(Into::into).map_err(Into::into))
     }
 
@@ -334,11 +350,9 @@ impl Host for GuestState {
 
     async fn take(&mut self, table: wit::TableId, key: Vec<u8>) -> wasmtime::Result<Answer<Vec<Vec<u8>>>> {
         let context = self.charge(key.len()).await?;
-        // Looked at first: what is too much to be returned stays.
-        let rows = good!(context.table(table.into()).and_then(|table| table.lookup(&key)));
-        good!(values(&context, &rows));
-        let rows = good!(context.table(table.into()).and_then(|table| table.take(&key)));
-        let taken = values(&context, &rows);
+        let at_most = context.limits().message_bytes;
+        let rows = context.table(table.into()).and_then(|table| table.take_at_most(&key, at_most));
+        let taken = values(&context, &good!(rows));
         self.charge_moved(len_of(&taken)).await;
         Ok(taken)
     }
@@ -378,6 +392,7 @@ impl Host for GuestState {
         updates: Vec<wit::CounterUpdate>,
         default: Option<Vec<u8>>,
     ) -> wasmtime::Result<Answer<Vec<Vec<u8>>>> {
+        good!(check_changes(updates.len()));
         let paths: usize = updates.iter().map(|update| update.path.len() + ROW_COST).sum();
         let default_len = default.as_ref().map_or(0, Vec::len);
         good!(self.context()?.check_message_bytes(default_len).map_err(TableError::Limit));
@@ -403,9 +418,14 @@ impl Host for GuestState {
         updates: Vec<wit::ElementUpdate>,
         default: Option<Vec<u8>>,
     ) -> wasmtime::Result<Answer<bool>> {
+        good!(check_changes(updates.len()));
         let default_len = default.as_ref().map_or(0, Vec::len);
         let given: usize = updates.iter().map(|update| update.value.len()).sum();
-        good!(self.context()?.check_message_bytes(given + default_len).map_err(TableError::Limit));
+        if given > MAX_CHANGED_BYTES {
+            let why = format!("no more than {MAX_CHANGED_BYTES} bytes of a value are changed");
+            return Ok(Err(TableError::BadTerm(why).into()));
+        }
+        good!(self.context()?.check_message_bytes(default_len).map_err(TableError::Limit));
         let paths: usize = updates.iter().map(|update| update.path.len() + ROW_COST).sum();
         self.with_table(key.len() + paths + given + default_len, table, |table| {
             let update = |update: wit::ElementUpdate| {
@@ -442,11 +462,8 @@ impl Host for GuestState {
     }
 
     async fn unfix(&mut self, table: wit::TableId) -> wasmtime::Result<()> {
-        let unfixed = self.with_table(0, table, |table| {
-            table.unfix();
-            Ok(())
-        });
-        unfixed.await.map(drop)
+        self.charged(UNFIX_COST).await?.unfix_table(table.into());
+        Ok(())
     }
 
     async fn select(

@@ -97,13 +97,19 @@ pub fn denied(_: ()) -> Result<(), ExitReason> {
     assert!(matches!(raw::demonitor("mine/a", 12345), Ok(false)));
     let invented = raw::Pid { node: 0, slot: 99, incarnation: 0, nonce: 7 };
     assert!(matches!(raw::join("mine/a", &encode(&1)?, &[invented]), Err(raw::GroupError::Noproc(_))));
-    // Without end: the limit of what a process may keep.
-    let error = loop {
-        if let Err(error) = group.join_all(&[own; 1000]) {
-            break error;
-        }
-    };
-    assert!(matches!(&error, GroupError::Limit(limit) if limit.which == "kept_bytes"), "{error}");
-    assert!(matches!(group.members(), Err(GroupError::Limit(limit)) if limit.which == "info_entries"));
+    // Without end: how often a process may have joined, how many at once, and what it may keep.
+    group.join_all(&[own; 1000])?;
+    for more in [1, 1_001] {
+        let refused = group.join_all(&vec![own; more]);
+        assert!(
+            matches!(&refused, Err(GroupError::Limit(limit)) if limit.which == "memberships"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(group.members()?.len(), 1000);
+    assert!(group.leave_all(&[own; 1000])?);
+    let large = "x".repeat(4_000);
+    let refused = (0..20_000).find_map(|number| Group::new("mine/a", &(number, &large)).join().err());
+    assert!(matches!(&refused, Some(GroupError::Limit(limit)) if limit.which == "kept_bytes"), "{refused:?}");
     Ok(())
 }

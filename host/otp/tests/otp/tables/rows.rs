@@ -1,8 +1,9 @@
 //! What single operations promise, and what bad input gets.
 
+use regrow_otp::testing::kept_bytes;
 use regrow_otp::{
-    Access, Context, CounterUpdate, Cursor, ElementUpdate, Limits, MAX_KEY_BYTES, Scan, ScanAction,
-    SpawnOptions, TableError, TableId, TableKind, TableOptions,
+    Access, Context, CounterUpdate, Cursor, ElementUpdate, ExitReason, Limits, MAX_KEY_BYTES, Scan,
+    ScanAction, SpawnOptions, TableError, TableId, TableKind, TableOptions,
 };
 use regrow_term::{Clause, Expression, MatchSpec, Matcher, Pattern, Term};
 
@@ -368,5 +369,118 @@ fn a_table_from_which_most_was_deleted_is_as_quick_as_before() {
         trace.note(format!("{} left, found at once", handle.len().unwrap()));
         let first = handle.first().unwrap().unwrap();
         assert_eq!(shown(&first), "39999");
+    });
+}
+
+#[test]
+fn e14_marks_in_a_fixed_table_are_charged_and_hold_no_values() {
+    check(&["marks", "none"], |context, trace| async move {
+        let id = table(&context, TableKind::Set);
+        let handle = context.table(id).unwrap();
+        let empty = kept_bytes(context.runtime(), context.pid());
+        handle.fix().unwrap();
+        for round in 0..3 {
+            for key in 0..100 {
+                handle.insert(&[(&term(&key), &term(&"x".repeat(10_000)))]).unwrap();
+                handle.delete(&term(&key)).unwrap();
+            }
+            // A key and the place, and not once for each round.
+            let marks = kept_bytes(context.runtime(), context.pid()) - empty;
+            assert!((8_000..10_000).contains(&marks), "{marks} after round {round}");
+        }
+        trace.note("marks");
+        handle.unfix();
+        assert_eq!(kept_bytes(context.runtime(), context.pid()), empty);
+        // A table that is gone is fixed no more.
+        let other = table(&context, TableKind::Set);
+        context.table(other).unwrap().fix().unwrap();
+        context.table(other).unwrap().delete_table().unwrap();
+        context.unfix_table(other);
+        trace.note("none");
+    });
+}
+
+#[test]
+fn e16_a_limit_holds_within_the_rows_of_a_key() {
+    check(&["10, 10, 5", "all"], |context, trace| async move {
+        let id = table(&context, TableKind::DuplicateBag);
+        (0..25).for_each(|value| insert(&context, id, "key", value));
+        let matcher = everything(Expression::Value);
+        let mut cursor = Cursor::begin();
+        let (mut pieces, mut found) = (Vec::new(), Vec::new());
+        while !cursor.is_at_end() {
+            // As it is kept between calls; what has been seen is deleted.
+            cursor = Cursor::from_bytes(&cursor.to_bytes()).unwrap();
+            let piece = Scan { matches: 10, ..WHOLE };
+            let handle = context.table(id).unwrap();
+            let scanned = handle.scan(&matcher, ScanAction::Select, &mut cursor, piece).unwrap();
+            for value in &scanned.results {
+                handle.delete_object(&term("key"), value).unwrap();
+            }
+            if !scanned.results.is_empty() {
+                pieces.push(scanned.results.len().to_string());
+            }
+            found.extend(scanned.results);
+        }
+        trace.note(pieces.join(", "));
+        assert_eq!(found, (0..25).map(|value| term(&value)).collect::<Vec<_>>());
+        trace.note("all");
+    });
+}
+
+#[test]
+fn a_large_match_specification_ends_a_piece_and_its_work_is_told() {
+    check(&["pieces"], |context, trace| async move {
+        let id = table(&context, TableKind::Bag);
+        let value = "x".repeat(60_000);
+        (0..50).for_each(|n| insert(&context, id, "key", format!("{n}{value}")));
+        let matcher = everything(Expression::list(vec![Expression::Value; 100]));
+        let handle = context.table(id).unwrap();
+        let mut cursor = Cursor::begin();
+        let scanned = handle.scan(&matcher, ScanAction::Count, &mut cursor, WHOLE).unwrap();
+        assert_eq!((scanned.rows, scanned.work > 6_000_000), (1, true), "{}", scanned.work);
+        assert!(!cursor.is_at_end());
+        trace.note("pieces");
+    });
+}
+
+#[test]
+fn bags_count_the_rows_of_each_key_of_a_batch() {
+    check(&["fits", "not"], |context, trace| async move {
+        let id = table(&context, TableKind::DuplicateBag);
+        insert(&context, id, 0, "there");
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = (0..10_000).map(|key| (term(&key), term("x"))).collect();
+        let rows: Vec<(&[u8], &[u8])> = rows.iter().map(|(key, value)| (&key[..], &value[..])).collect();
+        let handle = context.table(id).unwrap();
+        handle.insert(&rows).unwrap();
+        trace.note("fits");
+        let same = vec![rows[0]; 9_999];
+        assert!(matches!(handle.insert(&same), Err(TableError::Limit(_))));
+        assert_eq!(handle.len(), Ok(10_001));
+        trace.note("not");
+    });
+}
+
+#[test]
+fn a_table_that_is_kept_for_others_is_its_owners_to_end() {
+    check(&["kept"], |context, trace| async move {
+        let options = || TableOptions {
+            name: Some("t".into()),
+            access: Access::Public,
+            is_kept: true,
+            ..TableOptions::default()
+        };
+        let id = context.create_table(options()).unwrap();
+        let other = child(&context, SpawnOptions::default(), move |context| async move {
+            let table = context.table(id).unwrap();
+            table.insert(&[(&term("key"), &term("value"))]).unwrap();
+            assert_eq!(table.delete_table(), Err(TableError::NotOwner(Access::Public)));
+            assert_eq!(table.rename("mine"), Err(TableError::NotOwner(Access::Public)));
+            ExitReason::Normal
+        });
+        assert_eq!(context.await_down(other).await, ExitReason::Normal);
+        context.table(id).unwrap().rename("u").unwrap();
+        context.table(id).unwrap().delete_table().unwrap();
+        trace.note("kept");
     });
 }
