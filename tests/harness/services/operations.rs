@@ -105,7 +105,7 @@ impl Actor {
             name: Some((*name).to_owned()),
             kind: of_word(&KINDS, kind),
             access: of_word(&ACCESSES, access),
-            heir: None,
+            ..TableOptions::default()
         };
         self.context.create_table(options).ok().map(|_| "ok".to_owned())
     }

@@ -555,7 +555,8 @@ impl Table {
         let is_fixed = self.is_fixed();
         let before = shard.mark_bytes();
         let removed = remove(shard, is_fixed);
-        let marks = shard.mark_bytes() - before;
+        // A mark that was taken out is in the weight of what was removed.
+        let marks = shard.mark_bytes().saturating_sub(before);
         let freed = if is_fixed { 0 } else { shard.tidy() };
         self.rows.fetch_sub(removed.rows().len() as u64, Ordering::AcqRel);
         header.shrink(removed.weight() + freed - marks);

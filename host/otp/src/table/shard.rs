@@ -89,7 +89,8 @@ impl Hashed {
     }
 
     fn forget(&mut self, place: usize) -> Entry {
-        let (hash, entry) = mem::replace(&mut self.places[place], (0, Entry::Free));
+        let entry = self.exchange(place, Entry::Free);
+        let hash = mem::take(&mut self.places[place].0);
         if let Ok(found) = self.index.find_entry(hash, |other| *other as usize == place) {
             found.remove();
         }
@@ -110,9 +111,9 @@ impl Hashed {
     /// Drops the marks of what is gone, and moves rows together where most places are free. Nobody goes through the table. What the
     /// marks were charged with.
     fn tidy(&mut self) -> u64 {
-        let freed = mem::take(&mut self.mark_bytes);
-        for place in mem::take(&mut self.marked) {
-            self.forget(place as usize);
+        let freed = self.mark_bytes;
+        while let Some(place) = self.marked.first() {
+            self.forget(*place as usize);
         }
         self.move_together();
         freed

@@ -63,7 +63,11 @@ fn a_panic_ends_its_process_only() {
     std::panic::set_hook(quiet);
 }
 
-fn threads(workers: usize, max_processes: u64, events: EventLog) -> (Runtime, regrow_otp::Workers) {
+pub(crate) fn threads(
+    workers: usize,
+    max_processes: u64,
+    events: EventLog,
+) -> (Runtime, regrow_otp::Workers) {
     let runtime = Runtime::new(RuntimeConfig {
         clock: Arc::new(SystemClock::start()),
         random: Box::new(SplitMix64::new(7)),

@@ -3,6 +3,7 @@
 mod model;
 mod owners;
 mod rows;
+mod threads;
 
 use regrow_otp::{Context, TableId, TableKind, TableOptions};
 use regrow_term::{Term, decode, encode};

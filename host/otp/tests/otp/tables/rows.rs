@@ -73,7 +73,7 @@ fn e3_access_is_the_owners_to_grant() {
                 let write = said(table.insert(&[(&term("other"), &term(&2))]));
                 let delete = said(table.delete(&term("other")));
                 notes.note(format!("{access:?}: {read} {write} {delete}"));
-                regrow_otp::ExitReason::Normal
+                ExitReason::Normal
             });
             context.await_down(other).await;
             if access == Access::Private {
@@ -316,7 +316,7 @@ fn e24_what_finds_no_room_is_refused_whole_and_the_rest_stays() {
             handle.delete(&term(&0)).unwrap();
             handle.insert(&[(&term("large"), &value)]).unwrap();
             notes.note("room again");
-            regrow_otp::ExitReason::Normal
+            ExitReason::Normal
         });
         context.await_down(other).await;
     });
