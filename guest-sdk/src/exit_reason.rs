@@ -12,6 +12,7 @@ use crate::group::GroupError;
 use crate::mailbox::CallError;
 use crate::registry::RegistryError;
 use crate::table::TableError;
+use crate::task::TaskError;
 
 /// Why a process ended, or is to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +116,17 @@ macro_rules! error_reasons {
     )*};
 }
 
-error_reasons!(Error, DecodeError, EncodeError, CallError, TableError, GroupError, RegistryError, BlobError);
+error_reasons!(
+    Error,
+    DecodeError,
+    EncodeError,
+    CallError,
+    TableError,
+    GroupError,
+    RegistryError,
+    BlobError,
+    TaskError
+);
 
 #[cfg(feature = "std")]
 error_reasons!(std::io::Error);

@@ -60,6 +60,8 @@ entries! {
     g29_g30_servers_that_hibernate: "hibernate-servers",
     e1_to_e14_tables: "tables",
     what_makes_no_sense_for_a_blob: "blob-nonsense",
+    t1_to_t22_tasks: "tasks",
+    t6_t8_t15_to_t19_many_tasks: "many-tasks",
     e15_e16_table_selections: "table-selections",
     e3_e4_e17_to_e20_table_owners: "table-owners",
     e21_table_nonsense: "table-nonsense",
@@ -143,6 +145,9 @@ const OTHERS: &[&str] = &[
     "registry-denied",
     "topics",
     "blobs",
+    "linked-task",
+    // What the tasks of other tests do.
+    "work",
 ];
 
 /// Those of `grants.rs`.
@@ -261,6 +266,15 @@ fn pb1_to_pb6_topics() {
 #[test]
 fn blobs_are_there_while_somebody_holds_them() {
     registries_pass("blobs", "");
+}
+
+#[test]
+fn t3_a_linked_task_that_fails_takes_its_owner_along() {
+    let (reason, log) = TestNode::run_entry("linked-task", "", "");
+    assert!(
+        matches!(&reason, ExitReason::Trap(trap) if trap.message.contains("as it was told")),
+        "{reason}\n{log}"
+    );
 }
 
 #[test]

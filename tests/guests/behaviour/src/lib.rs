@@ -16,6 +16,7 @@ mod relations;
 mod servers;
 mod supervisors;
 mod tables;
+mod tasks;
 
 use helpers as helper;
 
@@ -152,6 +153,12 @@ regrow_sdk::component! {
     "blobs" => process blobs::blobs,
     /// What makes no sense for a blob.
     "blob-nonsense" => process blobs::nonsense,
+    /// Tasks: awaited, given up, shut down.
+    "tasks" => process tasks::tasks,
+    /// Many tasks: joined, polled, streamed.
+    "many-tasks" => process tasks::many,
+    /// A task that fails, and who is linked to it.
+    "linked-task" => process tasks::linked,
     /// Crashes in a function with a name.
     "crashes" => process outside::crashes,
 
@@ -197,6 +204,8 @@ regrow_sdk::component! {
     "helper-table-user" => process tables::user,
     /// Helper: makes a table with an heir, and ends when it is told to.
     "helper-table-owner" => process tables::owner,
+    /// Helper: the task of all tests.
+    "work" => task tasks::work,
     /// Helper: reads a blob.
     "helper-blob-reader" => process blobs::reader,
     /// Helper: is registered under keys.
