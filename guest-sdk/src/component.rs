@@ -156,7 +156,7 @@ pub(crate) fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, Exit
 /// - `"name" => process function`: runs `fn(A)` or `fn(A) -> Result<(), E>`, with a deserialized argument;
 /// - `"name" => init function`: the same, for a function that calls [`process::init_ack`] itself;
 /// - `"name" => process function, resume other`: the same, for a process that hibernates: `other` gets its state;
-/// - `"name" => task function`: the same, for a [task](crate::task), whose result is awaited;
+/// - `"name" => task function`: the same, for a [task](mod@crate::task), whose result is awaited;
 /// - `"name" => server Type`: runs a [`GenServer`];
 /// - `"name" => hibernating Type`: runs a [`GenServer`] that hibernates ([`Hibernate`]).
 ///

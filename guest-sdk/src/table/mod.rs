@@ -36,6 +36,7 @@
 //! is sent the table can use it, as far as its [`Access`] goes.
 
 mod error;
+mod selected;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -44,6 +45,7 @@ use core::marker::PhantomData;
 
 pub use error::TableError;
 pub use regrow_term::{Clause, Expression, MatchSpec, Operator, Pattern, Variable};
+pub use selected::{Fixed, Selected};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -302,7 +304,7 @@ impl<K, V> Table<K, V> {
     /// # Errors
     /// [`TableError`]
     pub fn fix(&self) -> Result<Fixed, TableError> {
-        sys::table::fix(self.id).map(|()| Fixed(self.id))
+        Fixed::new(self.id)
     }
 
     /// How many rows match (`select_count/2`).
@@ -340,15 +342,7 @@ impl<K, V> Table<K, V> {
     /// As [`Table::select`], `at_once` of them at a time, at least one: for more than fits into the memory.
     pub fn selected<R: DeserializeOwned>(&self, spec: &MatchSpec, at_once: u64) -> Selected<R> {
         let spec = encode(spec).map_err(Into::into);
-        Selected {
-            table: self.id,
-            fixed: None,
-            spec,
-            at_once: at_once.max(1),
-            found: Vec::new().into_iter(),
-            next: Some(None),
-            of: PhantomData,
-        }
+        Selected::new(self.id, spec, at_once)
     }
 }
 
@@ -562,68 +556,6 @@ fn decoded<T: DeserializeOwned>(values: Vec<Vec<u8>>) -> Result<Vec<T>, TableErr
 
 fn decoded_key<K: DeserializeOwned>(key: Option<Vec<u8>>) -> Result<Option<K>, TableError> {
     key.map(|key| decode(&key)).transpose().map_err(Into::into)
-}
-
-/// A table that is fixed.
-#[must_use = "the table is fixed until this is dropped"]
-pub struct Fixed(TableId);
-
-impl Drop for Fixed {
-    fn drop(&mut self) {
-        sys::table::unfix(self.0);
-    }
-}
-
-/// What a match specification makes of rows. The table is [fixed](Table::fix) meanwhile: rows that are in it all the time are seen exactly
-/// once, those that come or go may be. It ends with the first error.
-pub struct Selected<R> {
-    table: TableId,
-    fixed: Option<Fixed>,
-    spec: Result<Vec<u8>, TableError>,
-    at_once: u64,
-    found: alloc::vec::IntoIter<Vec<u8>>,
-    /// Where to go on; none at the end.
-    next: Option<Option<Vec<u8>>>,
-    of: PhantomData<R>,
-}
-
-impl<R: DeserializeOwned> Iterator for Selected<R> {
-    type Item = Result<R, TableError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(found) = self.found.next() {
-                return Some(self.last_if_error(decode(&found).map_err(Into::into)));
-            }
-            let Some(from) = self.next.take() else {
-                self.fixed = None;
-                return None;
-            };
-            if self.fixed.is_none() {
-                match sys::table::fix(self.table) {
-                    Ok(()) => self.fixed = Some(Fixed(self.table)),
-                    Err(error) => return Some(Err(error)),
-                }
-            }
-            let selected = self
-                .spec
-                .clone()
-                .and_then(|spec| sys::table::select(self.table, &spec, self.at_once, from.as_deref()));
-            match selected {
-                Ok((found, next)) => (self.found, self.next) = (found.into_iter(), next.map(Some)),
-                Err(error) => return Some(self.last_if_error(Err(error))),
-            }
-        }
-    }
-}
-
-impl<R> Selected<R> {
-    fn last_if_error<T>(&mut self, result: Result<T, TableError>) -> Result<T, TableError> {
-        if result.is_err() {
-            (self.found, self.next, self.fixed) = (Vec::new().into_iter(), None, None);
-        }
-        result
-    }
 }
 
 impl<K, V> Clone for Table<K, V> {

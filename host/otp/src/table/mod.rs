@@ -12,6 +12,7 @@ mod owner;
 mod row;
 mod scan;
 mod shard;
+mod traverse;
 mod update;
 
 use std::collections::BTreeSet;
