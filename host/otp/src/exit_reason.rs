@@ -134,6 +134,8 @@ pub enum LimitKind {
     RowsPerKey,
     /// How often a process has joined a process group, or joins at once.
     Memberships,
+    /// How often a process is registered under one key of a registry.
+    Registrations,
     /// Live processes of a budget.
     BudgetProcesses,
     /// Bytes of memory of a budget.
@@ -169,6 +171,7 @@ impl LimitKind {
             Self::KeptBytes => "kept_bytes",
             Self::RowsPerKey => "rows_per_key",
             Self::Memberships => "memberships",
+            Self::Registrations => "registrations",
             Self::BudgetProcesses => "budget.processes",
             Self::BudgetMemory => "budget.memory_bytes",
             Self::BudgetReductions => "budget.reductions",

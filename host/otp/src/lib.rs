@@ -84,8 +84,8 @@ pub use process::{
 pub use random::{RandomSource, SplitMix64};
 pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
 pub use registry::{
-    MAX_PARTITIONS, Registration, RegistryError, RegistryKind, RegistryOptions, RegistryWalk, StartRegistry,
-    Via,
+    MAX_PARTITIONS, MAX_REGISTRATIONS, Registration, RegistryError, RegistryKind, RegistryOptions,
+    RegistryWalk, StartRegistry, Via,
 };
 pub use regrow_term::BlobId;
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};

@@ -3,6 +3,7 @@
 //! A subscription is an entry of a registry with duplicate keys: the topic is the key, the metadata the value.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use regrow_term::{Term, encode};
@@ -10,7 +11,7 @@ use regrow_term::{Term, encode};
 use crate::pid::Pid;
 use crate::process::{Context, SendError};
 use crate::received::{Message, MessageKind};
-use crate::registry::{Registration, RegistryError, RegistryKind};
+use crate::registry::{Registration, Registry, RegistryError, RegistryKind};
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC_BYTES: usize = 255;
@@ -59,10 +60,17 @@ impl Topic {
     }
 }
 
-/// A broadcast on its way to its subscribers.
+/// A broadcast on its way to those who were subscribed when it began.
 pub struct Broadcast {
     message: Message,
-    to: std::vec::IntoIter<Pid>,
+    but: Option<Pid>,
+    registry: Arc<Registry>,
+    /// The keys of the topic, and of all patterns that it fits.
+    keys: std::vec::IntoIter<Vec<u8>>,
+    key: Option<Vec<u8>>,
+    /// The number of the registration from which on it goes on, and of the first that came too late.
+    from: u64,
+    until: u64,
     /// How many subscriptions have got the message.
     pub delivered: u64,
     /// How many have not, because a mailbox was full.
@@ -70,18 +78,28 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// Sends the message to so many more subscribers at most; to how many. The payload is shared by all of them, and none of them
-    /// is waited for.
+    /// Sends the message to so many more subscribers at most; how many have been looked at, none at the end. The payload is shared
+    /// by all of them, and none of them is waited for.
     pub fn send_some(&mut self, context: &Context, at_most: usize) -> usize {
-        let mut sent = 0;
-        for to in self.to.by_ref().take(at_most) {
-            sent += 1;
-            match context.send_message_nosuspend(to, self.message.clone()) {
-                Ok(()) => self.delivered += 1,
-                Err(_) => self.refused += 1,
+        loop {
+            if self.key.is_none() {
+                (self.key, self.from) = (self.keys.next(), 0);
             }
+            let Some(key) = &self.key else { return 0 };
+            let entries = self.registry.some_of_key(key, self.from, self.until, at_most);
+            let Some((last, _)) = entries.last() else {
+                self.key = None;
+                continue;
+            };
+            self.from = last + 1;
+            for (_, entry) in entries.iter().filter(|(_, entry)| Some(entry.pid) != self.but) {
+                match context.send_message_nosuspend(entry.pid, self.message.clone()) {
+                    Ok(()) => self.delivered += 1,
+                    Err(_) => self.refused += 1,
+                }
+            }
+            return entries.len();
         }
-        sent
     }
 }
 
@@ -104,18 +122,27 @@ impl Context {
         self.unregister_key(registry, topic.key())
     }
 
-    /// Those who get what is published under a topic, once for each of their subscriptions: first those to the topic, then those
+    /// Those who get what is published under a topic, `at_most` so many, once for each of their subscriptions: first those to the topic, then those
     /// to patterns, the shorter first (rule PB5).
     ///
     /// # Errors
     /// [`RegistryError`]
-    pub fn subscribers(&self, registry: &str, topic: &str) -> Result<Vec<Registration>, RegistryError> {
+    pub fn subscribers(
+        &self,
+        registry: &str,
+        topic: &str,
+        at_most: usize,
+    ) -> Result<Vec<Registration>, RegistryError> {
+        let registry = self.runtime().inner.registries.get(registry)?;
         let mut all = Vec::new();
-        self.each_subscriber(registry, topic, |entry| all.push(entry.clone()))?;
+        for key in keys_of(&registry, topic)? {
+            let some = registry.some_of_key(&key, 0, u64::MAX, at_most.saturating_sub(all.len()));
+            all.extend(some.into_iter().map(|(_, entry)| entry));
+        }
         Ok(all)
     }
 
-    /// Sends a plain message to all who are subscribed to a topic but `except` (`broadcast/3`, `broadcast_from/4`, rules PB1 to
+    /// Sends a plain message to all who are subscribed to a topic but one (`broadcast/3`, `broadcast_from/4`, rules PB1 to
     /// PB3, PB6): by and by, with [`Broadcast::send_some`].
     ///
     /// # Errors
@@ -124,17 +151,17 @@ impl Context {
         &self,
         registry: &str,
         topic: &str,
-        except: Option<Pid>,
+        but: Option<Pid>,
         payload: Bytes,
     ) -> Result<Broadcast, RegistryError> {
         let message = self.message(MessageKind::Info, payload, None).map_err(|error| match error {
             SendError::TooLarge(limit) => RegistryError::Limit(limit),
             other => RegistryError::BadTerm(other.to_string()),
         })?;
-        let mut to = Vec::new();
-        self.each_subscriber(registry, topic, |entry| to.push(entry.pid))?;
-        to.retain(|pid| Some(*pid) != except);
-        Ok(Broadcast { message, to: to.into_iter(), delivered: 0, refused: 0 })
+        let registry = self.runtime().inner.registries.get(registry)?;
+        let (keys, until) = (keys_of(&registry, topic)?.into_iter(), registry.next_number());
+        let (key, from, delivered, refused) = (None, 0, 0, 0);
+        Ok(Broadcast { message, but, registry, keys, key, from, until, delivered, refused })
     }
 
     fn duplicate(&self, registry: &str) -> Result<(), RegistryError> {
@@ -143,22 +170,17 @@ impl Context {
             (RegistryKind::Unique, _) => Err(RegistryError::WrongKind),
         }
     }
+}
 
-    fn each_subscriber(
-        &self,
-        registry: &str,
-        topic: &str,
-        mut each: impl FnMut(&Registration),
-    ) -> Result<(), RegistryError> {
-        if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || topic.contains('*') {
-            return Err(RegistryError::BadTopic);
-        }
-        let registry = self.runtime().inner.registries.get(registry)?;
-        registry.each_of_key(&text(topic), &mut each);
-        if registry.has_patterns() {
-            let ends = (0..=topic.len()).filter(|end| topic.is_char_boundary(*end));
-            ends.for_each(|end| registry.each_of_key(&prefix_key(&topic[..end]), &mut each));
-        }
-        Ok(())
+/// The keys under which those are registered who get what is broadcast to a topic.
+fn keys_of(registry: &Registry, topic: &str) -> Result<Vec<Vec<u8>>, RegistryError> {
+    if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || topic.contains('*') {
+        return Err(RegistryError::BadTopic);
     }
+    let mut keys = vec![text(topic)];
+    if registry.has_patterns() {
+        let ends = (0..=topic.len()).filter(|end| topic.is_char_boundary(*end));
+        keys.extend(ends.map(|end| prefix_key(&topic[..end])));
+    }
+    Ok(keys)
 }

@@ -191,7 +191,7 @@ impl Actor {
                 format!("[{}]", found.join(","))
             }
             ["keys_of", r, p] => {
-                let keys = runtime.registered_keys(r, pids[p]).ok()?;
+                let keys = runtime.registered_keys(r, pids[p], 1_000).ok()?;
                 sorted(keys.iter().map(|key| show(&value(key))).collect())
             }
             ["values_of", r, k, p] => {

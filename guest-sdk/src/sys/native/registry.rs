@@ -67,7 +67,7 @@ pub(crate) fn whereis(via: &Via) -> Answer<Option<Pid>> {
 }
 
 pub(crate) fn keys(registry: &str, pid: Pid) -> Answer<Vec<Vec<u8>>> {
-    Ok(current().context.runtime().registered_keys(registry, pid.into())?)
+    Ok(current().context.runtime().registered_keys(registry, pid.into(), usize::MAX)?)
 }
 
 pub(crate) fn values(registry: &str, key: &[u8], pid: Pid) -> Answer<Vec<Vec<u8>>> {
@@ -124,7 +124,7 @@ pub(crate) fn unsubscribe(registry: &str, topic: &str) -> Answer<()> {
 }
 
 pub(crate) fn subscribers(registry: &str, topic: &str) -> Answer<Vec<(Pid, Vec<u8>)>> {
-    Ok(registrations(current().context.subscribers(registry, topic)?))
+    Ok(registrations(current().context.subscribers(registry, topic, usize::MAX)?))
 }
 
 pub(crate) fn broadcast(registry: &str, topic: &str, payload: Vec<u8>, but: Option<Pid>) -> Answer<Outcome> {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use regrow_term::{Matcher, Term, canonical, encode};
 
+use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::holdings::{Held, Keeper};
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, LinkError, Process};
@@ -17,6 +18,9 @@ use crate::runtime::{Inner, Runtime};
 use crate::signal::Signal;
 use crate::table::MAX_KEY_BYTES;
 use crate::topic::is_pattern;
+
+/// How often a process may be registered under one key.
+pub const MAX_REGISTRATIONS: usize = 1_000;
 
 /// The most partitions that a registry may have.
 pub const MAX_PARTITIONS: usize = 64;
@@ -61,7 +65,17 @@ fn pid_and_value(pid: Pid, value: &[u8]) -> Vec<u8> {
 
 /// Whether a match specification over key, and pid and value, matches an entry; what comes of it is appended to `result`.
 fn matches(matcher: &Matcher, key: &[u8], entry: &Registration, result: &mut Vec<u8>) -> bool {
-    matcher.run(key, &pid_and_value(entry.pid, &entry.value), result)
+    matches_counted(matcher, key, entry, result).0
+}
+
+/// As [`matches`], with the work that was done.
+fn matches_counted(
+    matcher: &Matcher,
+    key: &[u8],
+    entry: &Registration,
+    result: &mut Vec<u8>,
+) -> (bool, usize) {
+    matcher.run_counted(key, &pid_and_value(entry.pid, &entry.value), result)
 }
 
 impl Registry {
@@ -84,6 +98,11 @@ impl Registry {
             }
             let holder = guard.of_key(&key).next().map(|(number, entry)| (number, entry.pid));
             match holder.filter(|_| self.kind == RegistryKind::Unique) {
+                None if guard.count_of_both(&key, process.pid) >= MAX_REGISTRATIONS => {
+                    let (limit, allowed) = (LimitKind::Registrations, MAX_REGISTRATIONS as u64);
+                    let requested = allowed + 1;
+                    break RegistryError::Limit(LimitExceeded { limit, allowed, requested });
+                }
                 None => {
                     self.patterns.fetch_add(u64::from(is_pattern(&key)), Ordering::Relaxed);
                     let entry = Registration { pid: process.pid, value: value.clone() };
@@ -161,44 +180,61 @@ impl Registry {
 /// A walk through the entries of a registry. Those that are there all the time are seen exactly once.
 pub struct RegistryWalk {
     registry: Arc<Registry>,
-    next_part: usize,
+    part: usize,
+    /// The number from which on entries are still to be looked at, and the first that came after the walk began.
+    from: u64,
+    until: u64,
     only_key: Option<Vec<u8>>,
+    /// A few of them: the part is not locked while they are looked at.
     batch: std::vec::IntoIter<(Arc<[u8]>, Registration)>,
     /// What was looked at last: what comes of it may stand for what it holds.
     last: Option<Registration>,
 }
 
 impl RegistryWalk {
+    /// Takes the next entries; false at the end.
     fn fill(&mut self) -> bool {
-        let registry = self.registry.clone();
-        if let Some(key) = self.only_key.take() {
-            self.next_part = registry.parts.len();
-            let part = registry.read(registry.part_of(&key));
-            let key: Arc<[u8]> = key.into();
-            self.batch = part
-                .of_key(&key)
-                .map(|(_, entry)| (key.clone(), entry.clone()))
-                .collect::<Vec<_>>()
-                .into_iter();
-            return true;
+        const AT_ONCE: usize = 64;
+        while self.part < self.registry.parts.len() {
+            let part = self.registry.read(self.part);
+            let mut next = self.from;
+            let mut take = |number: u64| {
+                next = number + 1;
+                number < self.until
+            };
+            let batch: Vec<_> = match &self.only_key {
+                Some(key) => {
+                    let of_key = part.of_key_from(key, self.from).take_while(|(number, _)| take(*number));
+                    of_key
+                        .take(AT_ONCE)
+                        .map(|(_, entry)| (Arc::from(key.as_slice()), entry.clone()))
+                        .collect()
+                }
+                None => {
+                    let all = part.from(self.from).take_while(|(number, ..)| take(*number));
+                    all.take(AT_ONCE).map(|(_, key, entry)| (key.clone(), entry.clone())).collect()
+                }
+            };
+            drop(part);
+            self.from = next;
+            if !batch.is_empty() {
+                self.batch = batch.into_iter();
+                return true;
+            }
+            self.from = 0;
+            self.part = if self.only_key.is_some() { usize::MAX } else { self.part + 1 };
         }
-        if self.next_part >= registry.parts.len() {
-            return false;
-        }
-        let part = registry.read(self.next_part);
-        self.next_part += 1;
-        self.batch =
-            part.iter().map(|(key, entry)| (key.clone(), entry.clone())).collect::<Vec<_>>().into_iter();
-        true
+        false
     }
 
-    /// Looks at the next entry: how many bytes that were; none at the end. If it matches, what comes of it is appended to
+    /// Looks at the next entry: how much work that was, in bytes; none at the end. If it matches, what comes of it is appended to
     /// `result`, and `matched` is true then (rule R13).
     pub fn look(&mut self, matcher: &Matcher, result: &mut Vec<u8>, matched: &mut bool) -> Option<usize> {
         loop {
             if let Some((key, entry)) = self.batch.next() {
-                *matched = matches(matcher, &key, &entry, result);
-                let len = key.len() + entry.value.len();
+                let (matches, work) = matches_counted(matcher, &key, &entry, result);
+                *matched = matches;
+                let len = key.len() + entry.value.len() + work;
                 self.last = Some(entry);
                 return Some(len);
             }
@@ -234,18 +270,24 @@ impl Runtime {
         Ok(registry.read(registry.part_of(&key)).count(&key))
     }
 
-    /// The keys of a process, encoded, each as often as it is registered under it, in that order (rule R9).
+    /// The keys of a process, encoded, `at_most` so many, each as often as it is registered under it, in that order (rule R9).
     ///
     /// # Errors
     /// [`RegistryError`]
-    pub fn registered_keys(&self, registry: &str, pid: Pid) -> Result<Vec<Vec<u8>>, RegistryError> {
+    pub fn registered_keys(
+        &self,
+        registry: &str,
+        pid: Pid,
+        at_most: usize,
+    ) -> Result<Vec<Vec<u8>>, RegistryError> {
         let registry = self.inner.registries.get(registry)?;
         let mut keys: Vec<(u64, Arc<[u8]>)> = Vec::new();
         for part in 0..registry.parts.len() {
-            keys.extend(registry.read(part).of_pid(pid).map(|(number, key)| (number, key.clone())));
+            let part = registry.read(part);
+            keys.extend(part.of_pid(pid).take(at_most).map(|(number, key)| (number, key.clone())));
         }
         keys.sort_by_key(|(number, _)| *number);
-        Ok(keys.into_iter().map(|(_, key)| key.to_vec()).collect())
+        Ok(keys.into_iter().take(at_most).map(|(_, key)| key.to_vec()).collect())
     }
 
     /// The values of a process under a key, in the order of their registration (rule R9).
@@ -288,7 +330,10 @@ impl Runtime {
     pub fn walk_registry(&self, registry: &str, matcher: &Matcher) -> Result<RegistryWalk, RegistryError> {
         let registry = self.inner.registries.get(registry)?;
         let only_key = matcher.only_key().map(<[u8]>::to_vec);
-        Ok(RegistryWalk { registry, next_part: 0, only_key, batch: Vec::new().into_iter(), last: None })
+        let part = only_key.as_deref().map_or(0, |key| registry.part_of(key));
+        let until = registry.sequence.load(Ordering::Relaxed);
+        let batch = Vec::new().into_iter();
+        Ok(RegistryWalk { registry, part, from: 0, until, only_key, batch, last: None })
     }
 
     /// The living process that is registered under a key of a registry with unique keys (rule R6).

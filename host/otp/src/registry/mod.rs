@@ -18,7 +18,7 @@ use bytes::Bytes;
 use regrow_term::{Term, decode};
 use siphasher::sip::SipHasher13;
 
-pub use self::client::{MAX_PARTITIONS, RegistryWalk};
+pub use self::client::{MAX_PARTITIONS, MAX_REGISTRATIONS, RegistryWalk};
 pub use self::error::RegistryError;
 pub use self::keep::StartRegistry;
 pub use self::part::Registration;
@@ -170,9 +170,22 @@ impl Registry {
         self.parts[part].read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the entries of a key.
-    pub(crate) fn each_of_key(&self, key: &[u8], each: &mut impl FnMut(&Registration)) {
-        self.read(self.part_of(key)).of_key(key).for_each(|(_, entry)| each(entry));
+    /// Entries of a key from a number on, and before another one: `at_most` so many, with their numbers.
+    pub(crate) fn some_of_key(
+        &self,
+        key: &[u8],
+        from: u64,
+        until: u64,
+        at_most: usize,
+    ) -> Vec<(u64, Registration)> {
+        let part = self.read(self.part_of(key));
+        let entries = part.of_key_from(key, from).take_while(|(number, _)| *number < until).take(at_most);
+        entries.map(|(number, entry)| (number, entry.clone())).collect()
+    }
+
+    /// The number of the next registration.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.sequence.load(Ordering::Relaxed)
     }
 
     /// Whether somebody is subscribed to all topics with a beginning.

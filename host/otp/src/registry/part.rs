@@ -35,7 +35,8 @@ struct Owned {
 pub(super) struct Part {
     by_key: HashMap<Arc<[u8]>, Entries, HashKeys>,
     by_pid: HashMap<Pid, Owned, HashKeys>,
-    len: usize,
+    /// The keys of all entries, by their numbers: a walk goes on from the last one that it has seen.
+    by_number: BTreeMap<u64, Arc<[u8]>>,
     /// The registry is no more.
     pub(super) is_over: bool,
 }
@@ -63,6 +64,21 @@ impl Entries {
         one.into_iter().chain(many.into_iter().flatten().map(|(sequence, entry)| (*sequence, entry)))
     }
 
+    fn from(&self, number: u64) -> impl Iterator<Item = (u64, &Registration)> {
+        let (one, many) = match self {
+            Self::One(of, entry) => (Some((*of, entry)).filter(|(of, _)| *of >= number), None),
+            Self::Many(many) => (None, Some(many.range(number..))),
+        };
+        one.into_iter().chain(many.into_iter().flatten().map(|(number, entry)| (*number, entry)))
+    }
+
+    fn get(&self, number: u64) -> Option<&Registration> {
+        match self {
+            Self::One(of, entry) => (*of == number).then_some(entry),
+            Self::Many(many) => many.get(&number),
+        }
+    }
+
     fn get_mut(&mut self, sequence: u64) -> Option<&mut Registration> {
         match self {
             Self::One(of, entry) => (*of == sequence).then_some(entry),
@@ -85,11 +101,11 @@ impl Entries {
 impl Part {
     pub(super) fn new(hash_keys: HashKeys) -> Self {
         let (by_key, by_pid) = (HashMap::with_hasher(hash_keys), HashMap::with_hasher(hash_keys));
-        Self { by_key, by_pid, len: 0, is_over: false }
+        Self { by_key, by_pid, by_number: BTreeMap::new(), is_over: false }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.by_number.len()
     }
 
     /// The entries of a key, and their numbers.
@@ -110,9 +126,17 @@ impl Part {
             .flat_map(|owned| owned.keys.iter().map(|(number, key)| (*number, key)))
     }
 
-    /// All entries, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<[u8]>, &Registration)> {
-        self.by_key.iter().flat_map(|(key, entries)| entries.iter().map(move |(_, entry)| (key, entry)))
+    /// Entries from a number on, in the order of their registration.
+    pub(super) fn from(&self, number: u64) -> impl Iterator<Item = (u64, &Arc<[u8]>, &Registration)> {
+        self.by_number.range(number..).filter_map(|(number, key)| {
+            let entry = self.by_key.get(key)?.get(*number)?;
+            Some((*number, key, entry))
+        })
+    }
+
+    /// Entries of a key from a number on.
+    pub(super) fn of_key_from(&self, key: &[u8], number: u64) -> impl Iterator<Item = (u64, &Registration)> {
+        self.by_key.get(key).into_iter().flat_map(move |entries| entries.from(number))
     }
 
     /// The entries of a process under a key: looked for where there are fewer.
@@ -130,18 +154,28 @@ impl Part {
         own.map(|(number, entry)| (number, entry.clone())).collect()
     }
 
+    /// How many entries a process has under a key.
+    pub(super) fn count_of_both(&self, key: &[u8], pid: Pid) -> usize {
+        let (Some(entries), Some(owned)) = (self.by_key.get(key), self.by_pid.get(&pid)) else { return 0 };
+        if owned.keys.len() < entries.len() {
+            owned.keys.iter().filter(|(_, of)| &***of == key).count()
+        } else {
+            entries.iter().filter(|(_, entry)| entry.pid == pid).count()
+        }
+    }
+
     /// Puts in an entry that its process has been charged for.
     pub(super) fn insert(&mut self, number: u64, key: Arc<[u8]>, entry: Registration, keeper: &Arc<Keeper>) {
         let owned = self.by_pid.entry(entry.pid);
         let owned = owned.or_insert_with(|| Owned { keeper: keeper.clone(), keys: SmallMap::default() });
         owned.keys.insert(number, key.clone());
+        self.by_number.insert(number, key.clone());
         match self.by_key.get_mut(&key) {
             Some(entries) => entries.insert(number, entry),
             None => {
                 self.by_key.insert(key, Entries::One(number, entry));
             }
         }
-        self.len += 1;
     }
 
     /// Takes out an entry and gives back what it was charged with.
@@ -170,7 +204,7 @@ impl Part {
         if is_empty {
             self.by_key.remove(key);
         }
-        self.len -= 1;
+        self.by_number.remove(&number);
         Some(entry)
     }
 

@@ -209,7 +209,7 @@ impl Host for GuestState {
     async fn keys(&mut self, registry: String, pid: types::Pid) -> wasmtime::Result<Answer<Vec<Vec<u8>>>> {
         let context = self.charge(registry.len() + ENTRY_COST).await?;
         good!(self.may_use_registry(&registry)?);
-        let keys = good!(context.runtime().registered_keys(&registry, pid.into()));
+        let keys = good!(context.runtime().registered_keys(&registry, pid.into(), MAX_INFO_ENTRIES + 1));
         Ok(self.terms(&context, keys).await)
     }
 

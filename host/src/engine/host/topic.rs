@@ -1,7 +1,7 @@
 //! `regrow:otp/topic`
 
 use bytes::Bytes;
-use regrow_otp::Topic;
+use regrow_otp::{MAX_INFO_ENTRIES, Topic};
 
 use crate::engine::bindings::regrow::otp::registry::Registration;
 use crate::engine::bindings::regrow::otp::topic::{Host, Outcome};
@@ -43,7 +43,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Answer<Vec<Registration>>> {
         let context = self.charge(registry.len() + topic.len()).await?;
         good!(self.may_use_registry(&registry)?);
-        let found = good!(context.subscribers(&registry, &topic));
+        let found = good!(context.subscribers(&registry, &topic, MAX_INFO_ENTRIES + 1));
         Ok(self.registrations(&context, found).await)
     }
 
@@ -61,7 +61,7 @@ impl Host for GuestState {
         loop {
             let sent = broadcast.send_some(&context, AT_ONCE);
             self.charged(sent * SEND_COST).await?;
-            if sent < AT_ONCE {
+            if sent == 0 {
                 break;
             }
         }

@@ -338,15 +338,27 @@ pub fn nonsense(_: ()) -> Result<(), ExitReason> {
     assert!(matches!(raw_topic::subscribe("unique", "news", &good), Err(raw::RegistryError::WrongKind)));
     // Without end: the limit of what a process may keep, and of what is listed.
     let many: Registry<u64, String> = Registry::start_duplicate("duplicate")?;
-    let error = loop {
-        if let Err(error) = many.register(&1, &"x".repeat(1_000)) {
-            break error;
-        }
-    };
-    assert!(matches!(&error, RegistryError::Limit(limit) if limit.which == "kept_bytes"), "{error}");
-    assert!(matches!(many.lookup(&1), Err(RegistryError::Limit(limit)) if limit.which == "info_entries"));
+    let refused = (0..2_000).find_map(|_| many.register(&1, &"x".repeat(1_000)).err());
+    assert!(
+        matches!(&refused, Some(RegistryError::Limit(limit)) if limit.which == "registrations"),
+        "{refused:?}"
+    );
+    assert_eq!(many.lookup(&1)?.len(), 1_000);
+    let refused = (2..100_000).find_map(|key| many.register(&key, &"x".repeat(1_000)).err());
+    assert!(
+        matches!(&refused, Some(RegistryError::Limit(limit)) if limit.which == "kept_bytes"),
+        "{refused:?}"
+    );
+    let own = process::self_pid();
+    assert!(matches!(many.keys(own), Err(RegistryError::Limit(limit)) if limit.which == "info_entries"));
+    let everything = MatchSpec::new().give(Expression::Key);
+    assert!(
+        matches!(many.select::<u64>(&everything), Err(RegistryError::Limit(limit)) if limit.which == "info_entries")
+    );
+    let count = many.count()?;
+    assert_eq!(many.count_select(&everything)?, count);
     many.unregister(&1)?;
-    assert_eq!(many.count()?, 0);
+    assert_eq!(many.count()?, count - 1_000);
     Ok(())
 }
 

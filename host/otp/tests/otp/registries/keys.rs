@@ -59,7 +59,7 @@ fn r3_r8_r9_duplicate_keys_count_and_go_together() {
         trace.note(format!("{:?}", lookup(&context, "k")));
         let (runtime, own) = (context.runtime(), context.pid());
         let keys = |pid| -> Vec<String> {
-            let keys = runtime.registered_keys("r", pid).unwrap();
+            let keys = runtime.registered_keys("r", pid, 1_000).unwrap();
             keys.iter().map(|key| decode(key).unwrap()).collect()
         };
         trace.note(keys(own).join(" "));
@@ -104,7 +104,7 @@ fn r6_entries_vanish_before_anybody_hears_of_their_owners_end() {
         });
         trace.note(context.await_down(other).await);
         let runtime = context.runtime();
-        let keys = runtime.registered_keys("r", other).unwrap().len();
+        let keys = runtime.registered_keys("r", other, 1_000).unwrap().len();
         trace.note(format!("{keys} and {}", runtime.registry_len("r").unwrap()));
     });
 }
@@ -357,7 +357,7 @@ fn r15_r17_partitions_are_one_registry_and_bad_input_does_nothing() {
             for key in 0..100 {
                 context.register_key(&name, &term(&key), &term(&key)).unwrap();
             }
-            let own = context.runtime().registered_keys(&name, context.pid()).unwrap();
+            let own = context.runtime().registered_keys(&name, context.pid(), 1_000).unwrap();
             assert_eq!(own, (0..100).map(|key| term(&key)).collect::<Vec<_>>());
             assert_eq!(context.runtime().registry_len(&name), Ok(100));
         }
@@ -397,5 +397,39 @@ fn r15_r17_partitions_are_one_registry_and_bad_input_does_nothing() {
         assert_eq!(context.await_down(poor).await, ExitReason::Normal);
         assert_eq!(context.runtime().registry_len("1"), Ok(100));
         trace.note("no room");
+    });
+}
+
+#[test]
+fn a_walk_sees_all_that_stays_however_much_comes_and_goes() {
+    check(&["250 of 250"], |context, trace| async move {
+        let options = RegistryOptions { partitions: 2, ..RegistryOptions::new("r", RegistryKind::Duplicate) };
+        context.start_registry(options).unwrap();
+        for number in 0..500 {
+            register(&context, &number.to_string(), number).unwrap();
+        }
+        let matcher = more_than(-1);
+        let mut walk = context.runtime().walk_registry("r", &matcher).unwrap();
+        let (mut result, mut matched, mut seen) = (Vec::new(), false, Vec::new());
+        let mut step = 0;
+        while walk.look(&matcher, &mut result, &mut matched).is_some() {
+            let Ok(Term::List(row)) = decode(&result) else { panic!("no row") };
+            if let Term::Integer(number @ 0..500) = row[1]
+                && number % 2 == 0
+            {
+                seen.push(number);
+            }
+            result.clear();
+            // The odd ones go, and others come.
+            if step < 250 {
+                context.unregister_key("r", &term(&(2 * step + 1).to_string())).unwrap();
+                register(&context, &(1_000 + step).to_string(), 1_000 + step).unwrap();
+            }
+            step += 1;
+        }
+        let all = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        trace.note(format!("{} of {all}", seen.len()));
     });
 }

@@ -118,7 +118,7 @@ impl Model {
         for pid in pids {
             let own: Vec<_> = self.entries.iter().filter(|(_, by, _)| by == pid).collect();
             let keys: Vec<_> = own.iter().map(|(key, ..)| term(key)).collect();
-            assert_eq!(runtime.registered_keys("r", *pid).unwrap(), keys);
+            assert_eq!(runtime.registered_keys("r", *pid, 1_000).unwrap(), keys);
             assert_eq!(kept_bytes(runtime, *pid) > 0, !keys.is_empty());
             let (_, keeper) = runtime.registry_info("r").unwrap();
             let links = runtime.process_info(*pid).unwrap().links;

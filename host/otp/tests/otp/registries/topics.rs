@@ -142,7 +142,7 @@ fn pb5_pb6_subscriptions_have_metadata_and_end_with_their_process() {
             ExitReason::Normal
         });
         settle(&context).await;
-        let subscribers = context.subscribers("r", "new").unwrap();
+        let subscribers = context.subscribers("r", "new", 1_000).unwrap();
         let metadata: Vec<String> =
             subscribers.iter().map(|of| regrow_term::decode(&of.value).unwrap()).collect();
         trace.note(format!("{metadata:?}"));
@@ -151,7 +151,22 @@ fn pb5_pb6_subscriptions_have_metadata_and_end_with_their_process() {
         }
         assert_eq!(context.await_down(other).await, ExitReason::Normal);
         trace.note("in order");
-        assert_eq!(context.subscribers("r", "news"), Ok(vec![]));
+        assert_eq!(context.subscribers("r", "news", 1_000), Ok(vec![]));
         trace.note("nobody");
+    });
+}
+
+#[test]
+fn who_subscribes_again_when_it_is_told_does_not_keep_a_broadcast_going() {
+    check(&["100 of 100"], |context, trace| async move {
+        start(&context, RegistryKind::Duplicate);
+        for _ in 0..100 {
+            subscribe(&context, "news");
+        }
+        let mut broadcast = context.broadcast("r", "news", None, Bytes::from_static(b"\x01")).unwrap();
+        while broadcast.send_some(&context, 7) > 0 {
+            subscribe(&context, "news");
+        }
+        trace.note(format!("{} of 100", broadcast.delivered));
     });
 }
