@@ -179,7 +179,7 @@ pub fn locks(_: ()) -> Result<(), ExitReason> {
     for crashes in [false, true, false, false] {
         let locker = process::spawn("helper-locker", &crashes, &SpawnOptions::default())?.pid;
         // In this order: each is known to wait before the next one comes.
-        while !lockers.is_empty() && process::info(locker)?.is_some_and(|info| info.status != "waiting") {
+        while process::info(locker)?.is_some_and(|info| info.status != "waiting") {
             mailbox::receive_match(Some(Duration::from_millis(1)), |_| None::<()>);
         }
         lockers.push(locker);
