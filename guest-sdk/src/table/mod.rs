@@ -32,6 +32,8 @@
 //! # }
 //! ```
 //!
+//! Keys and values are compared as they are encoded: a `HashMap` in a key, whose entries come in any order, is not found again; a `BTreeMap` is.
+//!
 //! A table belongs to the process that made it, counts as its memory (`kept_bytes`), and ends with it, unless it has an heir. Whoever
 //! is sent the table can use it, as far as its [`Access`] goes.
 
