@@ -330,6 +330,20 @@ impl Context {
         }
     }
 
+    /// This process begins anew with these bytes, and nothing else of its memory: it holds the blobs whose handles are in them, as if they
+    /// had come now.
+    pub fn blobs_begin_anew(&self, state: &[u8]) {
+        let Some(holdings) = self.process().holdings.get() else { return };
+        let carried = self.runtime().inner.blobs.carried(state);
+        let old = std::mem::take(&mut holdings.held.lock().blobs.held);
+        let mut held = holdings.held.lock();
+        for blob in &carried {
+            held.blobs.entry(blob).arrived = true;
+        }
+        drop(held);
+        drop(old);
+    }
+
     /// As [`Context::blobs_arrive`], with what has been received.
     pub fn blobs_arrive_with(&self, received: &Received) {
         match received {

@@ -138,7 +138,11 @@ pub(super) async fn run(mut guest: Box<Guest>, context: Context) -> ExitReason {
         };
         match end {
             InstanceEnd::Process(reason) => return reason,
-            InstanceEnd::Hibernates(state) => saved = Some(state),
+            InstanceEnd::Hibernates(state) => {
+                // What the old instance held in its memory is gone with it.
+                context.blobs_begin_anew(&state);
+                saved = Some(state);
+            }
         }
         let state_bytes = saved.as_ref().map_or(0, |state| state.len() as u64);
         let Err(limit) = hibernate(&context, state_bytes).await else { continue };

@@ -129,8 +129,8 @@ impl Runtime {
         };
         let table = &self.inner.table;
         let places = match (identity.kind, parent.map(|parent| parent.identity.kind)) {
-            (ProcessKind::Native, _) => Places::Host,
             (_, Some(ProcessKind::Guest)) => Places::Guests,
+            (ProcessKind::Native, _) => Places::Host,
             _ => Places::Tree,
         };
         let Some(process) = table.insert(self.inner.random_u64(), places, build) else {

@@ -41,7 +41,7 @@ impl Held {
     pub(super) fn in_registry(&mut self, registry: &Arc<Registry>) -> &mut Registered {
         let known = self.registries.iter().position(|known| Arc::ptr_eq(&known.registry, registry));
         let at = known.unwrap_or_else(|| {
-            self.registries.retain(|known| !known.registry.read(0).is_over);
+            self.registries.retain(|known| !known.registry.is_over.load(Ordering::Acquire));
             let registry = registry.clone();
             self.registries.push(Registered { registry, entries: 0, parts: 0, locks: Vec::new() });
             self.registries.len() - 1
@@ -117,7 +117,9 @@ impl Registry {
                     if inner.is_alive(pid) {
                         break RegistryError::AlreadyRegistered(pid);
                     }
-                    self.write(part).remove(number, &key, pid);
+                    if self.write(part).remove(number, &key, pid).is_some() {
+                        self.patterns.fetch_sub(u64::from(is_pattern(&key)), Ordering::Relaxed);
+                    }
                 }
             }
         };
@@ -150,7 +152,7 @@ impl Registry {
         payload.extend(encode(&Term::from(&*self.name)).unwrap_or_default());
         payload.extend_from_slice(key);
         payload.extend_from_slice(value.unwrap_or_default());
-        let payload = Bytes::from(payload);
+        let payload = inner.carrying(Bytes::from(payload));
         for listener in self.listeners.iter().filter_map(|name| inner.names.whereis(name)) {
             let (kind, payload) = (kind.clone(), payload.clone());
             let system = SystemMessage { kind, reference: Reference(0), from: pid, payload };
@@ -172,6 +174,7 @@ impl Registry {
 
     /// It is no more.
     fn end(&self, inner: &Inner) {
+        self.is_over.store(true, Ordering::Release);
         (0..self.parts.len()).for_each(|part| self.write(part).end());
         self.locks.end(inner);
     }

@@ -1,10 +1,10 @@
 //! The process that keeps a registry: it ends with it.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, RwLock};
 
 use crate::budget::Budget;
-use crate::exit_reason::ExitReason;
+use crate::exit_reason::{ExitReason, LimitExceeded, LimitKind};
 use crate::keeper::{apply_to_keeper, keep, keeper_options, start_keeper};
 use crate::limits::Limits;
 use crate::names::check_name;
@@ -15,6 +15,9 @@ use crate::registry::part::Part;
 use crate::registry::{HashKeys, MAX_PARTITIONS, Registry, RegistryError, RegistryOptions};
 use crate::runtime::{Inner, Runtime};
 use crate::supervisor::{StartChild, Started};
+
+/// Listeners of a registry: each is told of every registration.
+const MAX_LISTENERS: usize = 16;
 
 /// What a part of an empty registry is charged with.
 const PART_BYTES: u64 = 256;
@@ -72,6 +75,11 @@ fn check(options: &RegistryOptions) -> Result<(), RegistryError> {
     if !(1..=MAX_PARTITIONS).contains(&options.partitions) {
         return Err(RegistryError::BadPartitions);
     }
+    if options.listeners.len() > MAX_LISTENERS {
+        let (limit, allowed) = (LimitKind::Registrations, MAX_LISTENERS as u64);
+        let requested = options.listeners.len() as u64;
+        return Err(RegistryError::Limit(LimitExceeded { limit, allowed, requested }));
+    }
     let mut names = std::iter::once(&options.name).chain(&options.listeners);
     names.try_for_each(|name| check_name(name)).map_err(|_| RegistryError::BadName)
 }
@@ -93,6 +101,7 @@ impl Inner {
             keeper,
             starter: process.identity.parent,
             listeners: options.listeners,
+            is_over: AtomicBool::new(false),
             own_bytes: bytes,
             hash_keys,
             parts: parts.collect(),

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -101,7 +102,7 @@ impl Context {
         if !is_first {
             self.receive_answer(reference, None).await;
         }
-        if registry.read(0).is_over {
+        if registry.is_over.load(Ordering::Acquire) {
             registry.locks.forget(inner, &key, self.pid());
             self.forget_lock(&registry, &key);
             return Err(RegistryError::NoRegistry);

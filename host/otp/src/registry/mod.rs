@@ -11,7 +11,7 @@ mod part;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -105,6 +105,8 @@ pub(crate) struct Registry {
     /// Who started it: he is linked to the keeper, whether he is registered or not.
     starter: Option<Pid>,
     listeners: Vec<String>,
+    /// It is no more. Read without a lock.
+    is_over: AtomicBool,
     /// What its keeper is charged with for it.
     own_bytes: u64,
     hash_keys: HashKeys,

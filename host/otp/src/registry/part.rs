@@ -222,8 +222,11 @@ impl Part {
             return Ok(false);
         };
         if let Some(owned) = self.by_pid.get(&entry.pid) {
-            owned.keeper.charge(value.len() as u64)?;
-            owned.keeper.release(entry.value.len() as u64);
+            let (new, old) = (value.len() as u64, entry.value.len() as u64);
+            match new.checked_sub(old) {
+                Some(more) => owned.keeper.charge(more)?,
+                None => owned.keeper.release(old - new),
+            }
         }
         entry.value = value;
         Ok(true)

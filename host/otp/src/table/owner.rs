@@ -39,7 +39,7 @@ impl Context {
         if let Some(name) = &name {
             check_name(name).map_err(|_| TableError::BadName)?;
         }
-        let heir = heir.map(checked_heir).transpose()?;
+        let heir = heir.map(|heir| checked_heir(self, heir)).transpose()?;
         let inner = &self.runtime().inner;
         let keeper = self.process().holdings().keeper.clone();
         let own_bytes = own_bytes(name.as_deref(), heir.as_ref());
@@ -126,9 +126,9 @@ impl Runtime {
     }
 }
 
-fn checked_heir(heir: Heir) -> Result<Heir, TableError> {
+fn checked_heir(context: &Context, heir: Heir) -> Result<Heir, TableError> {
     let data = super::handle::good_term(&heir.data)?;
-    Ok(Heir { pid: heir.pid, data: Bytes::copy_from_slice(&data) })
+    Ok(Heir { pid: heir.pid, data: context.carrying(Bytes::copy_from_slice(&data)) })
 }
 
 impl TableHandle<'_> {
@@ -182,7 +182,7 @@ impl TableHandle<'_> {
     /// # Errors
     /// [`TableError`]
     pub fn set_heir(&self, heir: Option<Heir>) -> Result<(), TableError> {
-        let heir = heir.map(checked_heir).transpose()?;
+        let heir = heir.map(|heir| checked_heir(self.context, heir)).transpose()?;
         let mut header = self.owned()?;
         let bytes = own_bytes(header.name.as_deref(), heir.as_ref());
         header.change_own_bytes(bytes)?;
@@ -311,8 +311,12 @@ impl Inner {
         payload.extend(encode(&table.to_term()).unwrap_or_default());
         payload.extend(data);
         let reference = Reference(0);
-        let system =
-            SystemMessage { kind: SystemKind::TableTransfer, reference, from, payload: payload.into() };
+        let system = SystemMessage {
+            kind: SystemKind::TableTransfer,
+            reference,
+            from,
+            payload: self.carrying(payload.into()),
+        };
         self.send(to, Signal::System(system));
     }
 

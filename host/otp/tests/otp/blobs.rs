@@ -239,6 +239,23 @@ fn the_creator_is_charged_once_and_its_component_when_it_has_ended() {
 }
 
 #[test]
+fn who_begins_anew_holds_what_its_state_has_and_nothing_else() {
+    check(&["kept", "gone"], |context, trace| async move {
+        let [kept, lost] = [create(&context, b"kept"), create(&context, b"lost")];
+        for _ in 0..3 {
+            context.blobs_begin_anew(&handles(&[kept]));
+            // Decoding the state.
+            context.hold_blob(kept).unwrap();
+            assert_eq!(context.blob(lost).err(), Some(BlobError::Gone));
+        }
+        trace.note("kept");
+        context.release_blob(kept);
+        assert_eq!(blobs(context.runtime()), 0);
+        trace.note("gone");
+    });
+}
+
+#[test]
 fn a_payload_full_of_handles_holds_the_first() {
     check(&["1000 of 1100"], |context, trace| async move {
         let ids: Vec<BlobId> = (0..MAX_BLOBS_IN_PAYLOAD + 100).map(|_| create(&context, b"x")).collect();

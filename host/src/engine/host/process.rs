@@ -260,7 +260,7 @@ impl Host for GuestState {
 }
 
 /// What a spawn is charged with beside what comes with it, as bytes that are moved: the host has a process to make.
-const SPAWN_BYTES: usize = 256 << 10;
+pub(super) const SPAWN_BYTES: usize = 256 << 10;
 
 /// Bytes that came with a spawn, beside its argument.
 fn spawn_len(component: &Option<String>, entry: &str, options: &WitOptions) -> usize {

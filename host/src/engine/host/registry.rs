@@ -10,6 +10,7 @@ use crate::engine::bindings::regrow::otp::registry as wit;
 use crate::engine::bindings::regrow::otp::registry::Host;
 use crate::engine::bindings::regrow::otp::types;
 use crate::engine::host::authority::good;
+use crate::engine::host::process::SPAWN_BYTES;
 use crate::engine::host::table::{MAX_SPEC_BYTES, matcher};
 use crate::engine::state::GuestState;
 
@@ -129,7 +130,7 @@ impl Host for GuestState {
         let listeners: usize = options.listeners.iter().map(|name| name.len() + ENTRY_COST).sum();
         let partitions = options.partitions.map_or(RegistryOptions::PARTITIONS, |count| count as usize);
         let parts = partitions.min(regrow_otp::MAX_PARTITIONS) * ENTRY_COST;
-        let context = self.charge(options.name.len() + listeners + parts).await?;
+        let context = self.charge(SPAWN_BYTES + options.name.len() + listeners + parts).await?;
         good!(self.may_use_registry(&options.name)?);
         for listener in &options.listeners {
             if let Err(types::Error::Denied(why)) = self.may_look_up(listener)? {

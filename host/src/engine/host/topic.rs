@@ -1,7 +1,7 @@
 //! `regrow:otp/topic`
 
 use bytes::Bytes;
-use regrow_otp::{MAX_INFO_ENTRIES, Topic};
+use regrow_otp::{MAX_INFO_ENTRIES, RegistryError, Topic};
 
 use crate::engine::bindings::regrow::otp::registry::Registration;
 use crate::engine::bindings::regrow::otp::topic::{Host, Outcome};
@@ -25,6 +25,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Answer<()>> {
         let context = self.charge(registry.len() + topic.len() + metadata.len() + SEND_COST).await?;
         good!(self.may_use_registry(&registry)?);
+        good!(context.check_message_bytes(metadata.len()).map_err(RegistryError::Limit));
         let topic = good!(Topic::parse(&topic));
         Ok(context.subscribe(&registry, &topic, &metadata).map_err(Into::into))
     }

@@ -365,6 +365,9 @@ fn r15_r17_partitions_are_one_registry_and_bad_input_does_nothing() {
             let options = RegistryOptions { partitions, ..RegistryOptions::new("bad", RegistryKind::Unique) };
             assert_eq!(context.start_registry(options), Err(RegistryError::BadPartitions));
         }
+        let listeners = vec!["l".to_owned(); 17];
+        let options = RegistryOptions { listeners, ..RegistryOptions::new("bad", RegistryKind::Unique) };
+        assert!(matches!(context.start_registry(options), Err(RegistryError::Limit(_))));
         for name in ["", "a\nb"] {
             let options = RegistryOptions::new(name, RegistryKind::Unique);
             assert_eq!(context.start_registry(options), Err(RegistryError::BadName));
