@@ -193,8 +193,10 @@ pub fn many(_: ()) -> Result<(), ExitReason> {
         await_end(pid)?;
     }
     assert_eq!(mailbox::receive(AT_ONCE), None);
-    let links = process::info(own)?.map(|info| info.links).unwrap_or_default();
-    assert!(links.len() <= 1, "{links:?}");
+    // The link of one that has given its result goes with its end, which comes soon.
+    while process::info(own)?.is_some_and(|info| info.links.len() > 1) {
+        mailbox::receive_match(ms(1), |_| None::<()>);
+    }
     Ok(())
 }
 
