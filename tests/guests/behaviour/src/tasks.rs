@@ -162,10 +162,11 @@ pub fn many(_: ()) -> Result<(), ExitReason> {
     // T15: nothing is started before it is asked for, and no more than are allowed.
     let mut started = 0;
     {
-        let mut lazy = work.stream((0..100).map(Job::Square).inspect(|_| started += 1)).max_concurrency(2);
-        assert_eq!(lazy.next(), Some(Ok(0)));
+        let jobs = (0..100).map(Job::Square).inspect(|_| started += 1);
+        let mut lazy = work.stream(jobs).max_concurrency(2).unordered();
+        assert!(matches!(lazy.next(), Some(Ok(0 | 1))));
     }
-    assert!((1..=4).contains(&started), "{started}");
+    assert_eq!(started, 2);
     // T16: as they come.
     let waits = || [600, 1, 300].into_iter().map(Job::Wait);
     let unordered: Vec<u64> = work.stream(waits()).unordered().collect::<Result<_, _>>()?;
