@@ -1,6 +1,7 @@
 //! Random scenarios.
 
 use crate::op::{Item, MonitorMode, Op, Pattern, Target};
+use crate::random::Random;
 use crate::{Model, ROOT, Scenario, Step};
 
 /// How long timers of scenarios run, and how much time passes at a time: enough that the steps between the two are
@@ -42,28 +43,6 @@ pub fn generate(seed: u64) -> Scenario {
 
 /// Steps that bring processes to life.
 const PRELUDE: usize = 5;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn of<T: Clone>(&mut self, items: &[T]) -> Option<T> {
-        let len = items.len() as u64;
-        (len > 0).then(|| items[(self.next() % len) as usize].clone())
-    }
-}
 
 struct Generator {
     random: Random,

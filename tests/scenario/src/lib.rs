@@ -18,6 +18,7 @@
 mod generate;
 mod model;
 mod op;
+mod random;
 pub mod services;
 mod shrink;
 pub mod supervision;

@@ -13,32 +13,11 @@
 //!   `keys_of R P`, `values_of R K P`, `update_value R K N`, `registered R`, `match R K N`, `count_match R K N`, `unregister_match R K N`,
 //!   `select R N`, `count_select R N`.
 
+use crate::random::Random;
 pub use crate::supervision::{Scenario, parse};
 
-/// A small generator (SplitMix64), so that a seed is the same scenario in every version.
-struct Random(u64);
-
+/// What the steps speak of.
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
-        items[self.below(items.len() as u64) as usize]
-    }
-
     fn process(&mut self) -> &'static str {
         self.pick(&["a", "b", "c"])
     }

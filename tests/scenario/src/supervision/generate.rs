@@ -1,32 +1,8 @@
 //! Random scenarios of supervisors. What depends on who runs first is not avoided here: whoever records them plays them
 //! in several orders, and drops those that come out differently.
 
+use crate::random::Random;
 use crate::supervision::Scenario;
-
-/// A small generator (SplitMix64), so that a seed is the same scenario in every version.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a>(&mut self, items: &[&'a str]) -> &'a str {
-        items[self.below(items.len() as u64) as usize]
-    }
-}
 
 const REASONS: [&str; 6] = ["oops", "oops", "oops", "normal", "shutdown", "{shutdown,x}"];
 
