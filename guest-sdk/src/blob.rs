@@ -41,7 +41,7 @@ pub enum BlobError {
     Gone,
     /// The range is not within the blob; how long that is.
     OutOfRange(u64),
-    /// There is no room for it, or the bytes are more than a message may have.
+    /// There is no room for it, the process holds 10,000, or the bytes are more than a message may have.
     Limit(LimitExceeded),
 }
 
@@ -137,11 +137,11 @@ impl Serialize for Blob {
     }
 }
 
-/// Holds it. Fails if it is gone.
+/// Holds it. Fails if it is gone, or there is no room for it.
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let id = deserializer.deserialize_bytes(Handle)?;
-        sys::blob::hold(id).map_err(|error| D::Error::custom(error.to_string()))?;
+        sys::blob::receive(id).map_err(|error| D::Error::custom(error.to_string()))?;
         Ok(Self(id))
     }
 }

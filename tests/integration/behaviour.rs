@@ -265,7 +265,7 @@ fn pb1_to_pb6_topics() {
 
 #[test]
 fn blobs_are_there_while_somebody_holds_them() {
-    registries_pass("blobs", "");
+    registries_pass("blobs", "grants.start_children = [\"behaviour\"]");
 }
 
 #[test]

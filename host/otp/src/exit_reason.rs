@@ -134,8 +134,10 @@ pub enum LimitKind {
     RowsPerKey,
     /// How often a process has joined a process group, or joins at once.
     Memberships,
-    /// How often a process is registered under one key of a registry.
+    /// How often a process is registered under one key of a registry, or in all.
     Registrations,
+    /// Blobs that a process holds.
+    Blobs,
     /// Live processes of a budget.
     BudgetProcesses,
     /// Bytes of memory of a budget.
@@ -172,6 +174,7 @@ impl LimitKind {
             Self::RowsPerKey => "rows_per_key",
             Self::Memberships => "memberships",
             Self::Registrations => "registrations",
+            Self::Blobs => "blobs",
             Self::BudgetProcesses => "budget.processes",
             Self::BudgetMemory => "budget.memory_bytes",
             Self::BudgetReductions => "budget.reductions",

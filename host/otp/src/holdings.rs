@@ -109,8 +109,7 @@ impl Process {
     /// Changes what it holds; none if it has ended, or is about to: what it holds has been released, then.
     pub(crate) fn hold<T>(&self, change: impl FnOnce(&mut Held) -> T) -> Option<T> {
         let mut held = self.holdings().held.lock();
-        // The inbox is closed before what the process holds is released.
-        (!self.inbox.lock().is_closed()).then(|| change(&mut held))
+        (!self.has_let_go()).then(|| change(&mut held))
     }
 
     /// Other limits from now on.

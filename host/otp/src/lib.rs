@@ -33,6 +33,7 @@ mod by_random;
 mod clock;
 mod event;
 mod exit_reason;
+mod garbage;
 mod group;
 mod holdings;
 mod info;
@@ -64,7 +65,7 @@ mod worker;
 
 pub use alias::{AliasMode, MonitorAlias};
 pub use balance::Balance;
-pub use blob::{Blob, BlobError, BlobHash, MAX_BLOBS_IN_PAYLOAD};
+pub use blob::{Blob, BlobError, BlobHash, CarriedBlobs, MAX_BLOBS_IN_PAYLOAD, MAX_HELD_BLOBS};
 pub use budget::{Budget, BudgetUse, Charge, DEFAULT_SHARE, MAX_SHARE, Resource, ResourceUse};
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};
@@ -84,8 +85,8 @@ pub use process::{
 pub use random::{RandomSource, SplitMix64};
 pub use received::{InitAck, Message, MessageKind, Received, SystemKind, SystemMessage};
 pub use registry::{
-    MAX_PARTITIONS, MAX_REGISTRATIONS, Registration, RegistryError, RegistryKind, RegistryOptions,
-    RegistryWalk, StartRegistry, Via,
+    Listing, MAX_PARTITIONS, MAX_REGISTRATIONS, MAX_REGISTRATIONS_IN_ALL, Registration, RegistryError,
+    RegistryKind, RegistryOptions, RegistryWalk, StartRegistry, UnregisterMatch, Via,
 };
 pub use regrow_term::BlobId;
 pub use runtime::{HOST, Runtime, RuntimeConfig, Surroundings};

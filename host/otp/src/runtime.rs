@@ -172,6 +172,7 @@ impl Runtime {
         for process in self.inner.table.all() {
             let body = process.body.lock().take();
             drop_body(body);
+            process.lets_go();
             self.inner.table.remove(process.pid);
             self.inner.names.release(process.pid);
             drop(self.inner.release_holdings(&process));
@@ -280,7 +281,7 @@ impl Inner {
     /// Registers a process under a name. One that has received a fatal signal does not keep a name from its
     /// successor, even if it has not been polled since.
     pub(crate) fn register(&self, name: &str, pid: Pid) -> Result<(), RegisterError> {
-        let is_alive = || self.table.get(pid).is_some_and(|process| !process.inbox.lock().is_closed());
+        let is_alive = || self.table.get(pid).is_some_and(|process| !process.has_let_go());
         let taken = self.names.register(name, pid, is_alive);
         if let Err(RegisterError::NameTaken(owner)) = &taken
             && self.table.get(*owner).is_none_or(|owner| self.is_exiting(&owner))

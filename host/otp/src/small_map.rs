@@ -20,7 +20,7 @@ impl<K, V> Default for SmallMap<K, V> {
     }
 }
 
-impl<K: Ord + Copy, V> SmallMap<K, V> {
+impl<K: Ord, V> SmallMap<K, V> {
     pub(crate) fn len(&self) -> usize {
         match &self.0 {
             Inner::Few(few) => few.len(),
@@ -30,7 +30,7 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match &self.0 {
-            Inner::Few(few) => few.binary_search_by_key(key, |(key, _)| *key).ok().map(|index| &few[index].1),
+            Inner::Few(few) => few.binary_search_by(|(of, _)| of.cmp(key)).ok().map(|index| &few[index].1),
             Inner::Many(many) => many.get(key),
         }
     }
@@ -38,7 +38,7 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         match &mut self.0 {
             Inner::Few(few) => {
-                let index = few.binary_search_by_key(key, |(key, _)| *key).ok()?;
+                let index = few.binary_search_by(|(of, _)| of.cmp(key)).ok()?;
                 Some(&mut few[index].1)
             }
             Inner::Many(many) => many.get_mut(key),
@@ -51,7 +51,7 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
             Inner::Many(many) => return many.insert(key, value),
             Inner::Few(few) => few,
         };
-        match few.binary_search_by_key(&key, |(key, _)| *key) {
+        match few.binary_search_by(|(of, _)| of.cmp(&key)) {
             Ok(index) => Some(std::mem::replace(&mut few[index].1, value)),
             Err(index) if few.len() < FEW => {
                 if few.is_empty() {
@@ -72,7 +72,7 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         match &mut self.0 {
             Inner::Few(few) => {
-                let index = few.binary_search_by_key(key, |(key, _)| *key).ok()?;
+                let index = few.binary_search_by(|(of, _)| of.cmp(key)).ok()?;
                 Some(few.remove(index).1)
             }
             Inner::Many(many) => many.remove(key),
@@ -83,6 +83,16 @@ impl<K: Ord + Copy, V> SmallMap<K, V> {
         let (few, many) = match &self.0 {
             Inner::Few(few) => (Some(few), None),
             Inner::Many(many) => (None, Some(many)),
+        };
+        let few = few.into_iter().flatten().map(|(key, value)| (key, value));
+        few.chain(many.into_iter().flatten())
+    }
+
+    /// The entries from a key on.
+    pub(crate) fn from<'a>(&'a self, key: &K) -> impl Iterator<Item = (&'a K, &'a V)> + use<'a, K, V> {
+        let (few, many) = match &self.0 {
+            Inner::Few(few) => (Some(&few[few.partition_point(|(of, _)| of < key)..]), None),
+            Inner::Many(many) => (None, Some(many.range(key..))),
         };
         let few = few.into_iter().flatten().map(|(key, value)| (key, value));
         few.chain(many.into_iter().flatten())
@@ -123,6 +133,7 @@ mod tests {
                 assert_eq!(map.get_mut(&key), model.get_mut(&key));
                 assert_eq!(map.len(), model.len());
                 assert!(map.iter().eq(model.iter()));
+                assert!(map.from(&key).eq(model.range(key..)));
             }
         }
     }

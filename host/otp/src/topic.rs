@@ -3,7 +3,6 @@
 //! A subscription is an entry of a registry with duplicate keys: the topic is the key, the metadata the value.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use regrow_term::{Term, encode};
@@ -11,7 +10,7 @@ use regrow_term::{Term, encode};
 use crate::pid::Pid;
 use crate::process::{Context, SendError};
 use crate::received::{Message, MessageKind};
-use crate::registry::{Registration, Registry, RegistryError, RegistryKind};
+use crate::registry::{Listing, Registry, RegistryError, RegistryKind};
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC_BYTES: usize = 255;
@@ -64,13 +63,7 @@ impl Topic {
 pub struct Broadcast {
     message: Message,
     but: Option<Pid>,
-    registry: Arc<Registry>,
-    /// The keys of the topic, and of all patterns that it fits.
-    keys: std::vec::IntoIter<Vec<u8>>,
-    key: Option<Vec<u8>>,
-    /// The number of the registration from which on it goes on, and of the first that came too late.
-    from: u64,
-    until: u64,
+    subscribers: Listing,
     /// How many subscriptions have got the message.
     pub delivered: u64,
     /// How many have not, because a mailbox was full.
@@ -78,28 +71,22 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
+    /// Under how many keys there may be subscribers still: the topic, and all patterns that it fits.
+    pub fn keys(&self) -> usize {
+        self.subscribers.keys()
+    }
+
     /// Sends the message to so many more subscribers at most; how many have been looked at, none at the end. The payload is shared
     /// by all of them, and none of them is waited for.
     pub fn send_some(&mut self, context: &Context, at_most: usize) -> usize {
-        loop {
-            if self.key.is_none() {
-                (self.key, self.from) = (self.keys.next(), 0);
+        let entries = self.subscribers.next_some(at_most);
+        for entry in entries.iter().filter(|entry| Some(entry.pid) != self.but) {
+            match context.send_message_nosuspend(entry.pid, self.message.clone()) {
+                Ok(()) => self.delivered += 1,
+                Err(_) => self.refused += 1,
             }
-            let Some(key) = &self.key else { return 0 };
-            let entries = self.registry.some_of_key(key, self.from, self.until, at_most);
-            let Some((last, _)) = entries.last() else {
-                self.key = None;
-                continue;
-            };
-            self.from = last + 1;
-            for (_, entry) in entries.iter().filter(|(_, entry)| Some(entry.pid) != self.but) {
-                match context.send_message_nosuspend(entry.pid, self.message.clone()) {
-                    Ok(()) => self.delivered += 1,
-                    Err(_) => self.refused += 1,
-                }
-            }
-            return entries.len();
         }
+        entries.len()
     }
 }
 
@@ -122,24 +109,15 @@ impl Context {
         self.unregister_key(registry, topic.key())
     }
 
-    /// Those who get what is published under a topic, `at_most` so many, once for each of their subscriptions: first those to the topic, then those
+    /// Those who get what is published under a topic, once for each of their subscriptions: first those to the topic, then those
     /// to patterns, the shorter first (rule PB5).
     ///
     /// # Errors
     /// [`RegistryError`]
-    pub fn subscribers(
-        &self,
-        registry: &str,
-        topic: &str,
-        at_most: usize,
-    ) -> Result<Vec<Registration>, RegistryError> {
+    pub fn subscribers(&self, registry: &str, topic: &str) -> Result<Listing, RegistryError> {
         let registry = self.runtime().inner.registries.get(registry)?;
-        let mut all = Vec::new();
-        for key in keys_of(&registry, topic)? {
-            let some = registry.some_of_key(&key, 0, u64::MAX, at_most.saturating_sub(all.len()));
-            all.extend(some.into_iter().map(|(_, entry)| entry));
-        }
-        Ok(all)
+        let keys = keys_of(&registry, topic)?;
+        Ok(Listing::new(registry, keys))
     }
 
     /// Sends a plain message to all who are subscribed to a topic but one (`broadcast/3`, `broadcast_from/4`, rules PB1 to
@@ -158,10 +136,8 @@ impl Context {
             SendError::TooLarge(limit) => RegistryError::Limit(limit),
             other => RegistryError::BadTerm(other.to_string()),
         })?;
-        let registry = self.runtime().inner.registries.get(registry)?;
-        let (keys, until) = (keys_of(&registry, topic)?.into_iter(), registry.next_number());
-        let (key, from, delivered, refused) = (None, 0, 0, 0);
-        Ok(Broadcast { message, but, registry, keys, key, from, until, delivered, refused })
+        let subscribers = self.subscribers(registry, topic)?;
+        Ok(Broadcast { message, but, subscribers, delivered: 0, refused: 0 })
     }
 
     fn duplicate(&self, registry: &str) -> Result<(), RegistryError> {

@@ -157,10 +157,9 @@ fn start_argument(guest: &mut Guest, saved: Option<Box<[u8]>>, context: &Context
         Some(state) => StartArgument::Resumed(SavedState { entry, state: state.into_vec() }),
         None => {
             let argument = std::mem::replace(&mut guest.argument, Argument::Encoded(Bytes::new()));
-            if let Argument::Encoded(argument) = &argument {
-                context.blobs_arrive(argument);
-            }
-            StartArgument::Spawned(EntryCall { entry, argument: argument.into_encoded() })
+            let argument = argument.into_encoded();
+            context.blobs_arrive(&argument);
+            StartArgument::Spawned(EntryCall { entry, argument: argument.into() })
         }
     })
 }

@@ -49,11 +49,11 @@ pub enum Argument {
 }
 
 impl Argument {
-    pub(super) fn into_encoded(self) -> Vec<u8> {
+    pub(super) fn into_encoded(self) -> Bytes {
         match self {
             // Only what can't be allocated can't be encoded.
-            Self::Term(term) => encode(&term).unwrap_or_default(),
-            Self::Encoded(bytes) => Vec::from(bytes),
+            Self::Term(term) => encode(&term).unwrap_or_default().into(),
+            Self::Encoded(bytes) => bytes,
         }
     }
 

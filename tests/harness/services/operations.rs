@@ -191,7 +191,7 @@ impl Actor {
                 format!("[{}]", found.join(","))
             }
             ["keys_of", r, p] => {
-                let keys = runtime.registered_keys(r, pids[p], 1_000).ok()?;
+                let keys = runtime.registered_keys(r, pids[p]).ok()?;
                 sorted(keys.iter().map(|key| show(&value(key))).collect())
             }
             ["values_of", r, k, p] => {
@@ -214,7 +214,10 @@ impl Actor {
                 if words[0] == "match" { sorted(found) } else { found.len().to_string() }
             }
             ["unregister_match", r, k, n] => {
-                context.unregister_match(r, &encoded(k), &entry_above(n, result)).ok()?;
+                let (mut own, matcher) =
+                    (context.unregister_match(r, &encoded(k)).ok()?, entry_above(n, result));
+                while own.look(&matcher).is_some() {}
+                own.finish(context);
                 "ok".to_owned()
             }
             ["select" | "count_select", r, n] => {

@@ -24,7 +24,7 @@ pub(crate) fn read(id: BlobId, offset: u64, length: u64) -> Answer<Vec<u8>> {
 pub(crate) fn hash(id: BlobId) -> Answer<[u8; 32]> {
     let mut hash = otp::BlobHash::begin(current().context.blob(id)?)?;
     loop {
-        if let Some(hash) = hash.step(usize::MAX) {
+        if let (_, Some(hash)) = hash.step(usize::MAX) {
             return Ok(hash);
         }
     }
@@ -32,6 +32,10 @@ pub(crate) fn hash(id: BlobId) -> Answer<[u8; 32]> {
 
 pub(crate) fn hold(id: BlobId) -> Answer<()> {
     Ok(current().context.hold_blob(id)?)
+}
+
+pub(crate) fn receive(id: BlobId) -> Answer<()> {
+    Ok(current().context.receive_blob(id)?)
 }
 
 pub(crate) fn release(id: BlobId) {

@@ -45,7 +45,10 @@ pub(crate) fn unregister(registry: &str, key: &[u8]) -> Answer<()> {
 }
 
 pub(crate) fn unregister_match(registry: &str, key: &[u8], spec: &[u8]) -> Answer<u64> {
-    Ok(current().context.unregister_match(registry, key, &matcher(spec)?)?)
+    let (context, matcher) = (current().context, matcher(spec)?);
+    let mut own = context.unregister_match(registry, key)?;
+    while own.look(&matcher).is_some() {}
+    Ok(own.finish(&context))
 }
 
 pub(crate) fn update_value(registry: &str, key: &[u8], value: &[u8]) -> Answer<()> {
@@ -67,7 +70,7 @@ pub(crate) fn whereis(via: &Via) -> Answer<Option<Pid>> {
 }
 
 pub(crate) fn keys(registry: &str, pid: Pid) -> Answer<Vec<Vec<u8>>> {
-    Ok(current().context.runtime().registered_keys(registry, pid.into(), usize::MAX)?)
+    Ok(current().context.runtime().registered_keys(registry, pid.into())?)
 }
 
 pub(crate) fn values(registry: &str, key: &[u8], pid: Pid) -> Answer<Vec<Vec<u8>>> {
@@ -124,7 +127,7 @@ pub(crate) fn unsubscribe(registry: &str, topic: &str) -> Answer<()> {
 }
 
 pub(crate) fn subscribers(registry: &str, topic: &str) -> Answer<Vec<(Pid, Vec<u8>)>> {
-    Ok(registrations(current().context.subscribers(registry, topic, usize::MAX)?))
+    Ok(registrations(current().context.subscribers(registry, topic)?.next_some(usize::MAX)))
 }
 
 pub(crate) fn broadcast(registry: &str, topic: &str, payload: Vec<u8>, but: Option<Pid>) -> Answer<Outcome> {

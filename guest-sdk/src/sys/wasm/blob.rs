@@ -31,6 +31,10 @@ pub(crate) fn hold(id: BlobId) -> Answer<()> {
     Ok(wit::hold(id.into())?)
 }
 
+pub(crate) fn receive(id: BlobId) -> Answer<()> {
+    Ok(wit::receive(id.into())?)
+}
+
 pub(crate) fn release(id: BlobId) {
     wit::release(id.into());
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use crate::balance::Totals;
 use crate::event::{Event, Exited};
 use crate::exit_reason::ExitReason;
+use crate::garbage::Garbage;
 use crate::process::{Effects, Process, refuse};
 use crate::runtime::{HOST, Inner, drop_body};
 use crate::signal::Signal;
-use crate::table::Garbage;
 
 impl Inner {
     /// A process was never to run: what had reached it all the same is answered as the dead do.
@@ -58,17 +58,19 @@ impl Inner {
         drop_body(body);
 
         let _in_order = process.outgoing.lock();
+        // As long as the inbox is open nobody is told that there is no such process, either.
+        process.lets_go();
+        let name = self.names.release(process.pid);
+        let garbage = self.release_holdings(process);
         let (not_applied, waiters, traffic, counters) = {
             let mut inbox = process.inbox.lock();
             let (not_applied, waiters) = inbox.close();
             (not_applied, waiters, inbox.traffic, inbox.counters)
         };
-        let name = self.names.release(process.pid);
         if let Some(parent) = process.identity.parent.and_then(|parent| self.table.get(parent)) {
             parent.children.fetch_sub(1, Ordering::AcqRel);
         }
         self.table.remove(process.pid);
-        let garbage = self.release_holdings(process);
         self.timers.orphan(process.pid, &process.identity.component);
         for timer in self.timers.cancel_all_to(process.pid) {
             self.timer_gone(timer.creator, timer.load.payload().len());

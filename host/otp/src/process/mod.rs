@@ -121,6 +121,8 @@ pub(crate) struct Process {
     settled: AtomicU64,
     /// Whether one of those that were applied is fatal: a glance, likewise.
     is_ending: AtomicBool,
+    /// Whether it gets no name any more, and holds nothing more: what it has of that is being released.
+    has_let_go: AtomicBool,
     pub(crate) state: Mutex<State>,
     pub(crate) body: Mutex<Option<Body>>,
     /// Whether it waits for another process: a glance, before its state is locked for a closer look.
@@ -163,6 +165,7 @@ impl Process {
             arrived: AtomicU64::default(),
             settled: AtomicU64::default(),
             is_ending: AtomicBool::new(false),
+            has_let_go: AtomicBool::new(false),
             state: Mutex::new(state),
             body: Mutex::new(None),
             waits_on_process: AtomicBool::new(false),
@@ -236,6 +239,16 @@ impl Process {
     /// Whether a signal that has been applied ends it.
     pub(crate) fn is_ending(&self) -> bool {
         self.is_ending.load(Ordering::Acquire)
+    }
+
+    /// From now on it gets no name, and holds nothing. Whoever gives it something asks for that under the lock under which what it
+    /// has is released.
+    pub(crate) fn lets_go(&self) {
+        self.has_let_go.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_let_go(&self) -> bool {
+        self.has_let_go.load(Ordering::Acquire)
     }
 
     /// So many signals have been applied, and their effects sent. `outgoing` is held.

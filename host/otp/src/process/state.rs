@@ -47,6 +47,8 @@ pub(crate) struct State {
     bounds: Bounds,
     /// Messages that arrived when its end was decided.
     pub(crate) lost: u64,
+    /// What those are told at its end who asked for something when that was decided.
+    owed: Effects,
     /// Its place in its budget.
     pub(crate) place: Option<Charge>,
 }
@@ -107,6 +109,7 @@ impl State {
             signals: 0,
             reported_waits: None,
             lost: 0,
+            owed: Effects::new(),
             place: None,
         }
     }
@@ -125,12 +128,12 @@ impl State {
         self.bounds = Bounds::of(identity, limits);
     }
 
-    /// Applies one signal. Once the process is exiting, only what others are owed is answered (rule P9).
+    /// Applies one signal. Once the process is exiting, nothing comes of it but what others are told when it has ended (rules P8, P9).
     pub(crate) fn apply(&mut self, signal: Signal, effects: &mut Effects) {
         self.signals += 1;
         if self.exiting.is_some() {
             self.lost += u64::from(signal.is_message());
-            refuse(self.pid, signal, effects);
+            refuse(self.pid, signal, &mut self.owed);
             return;
         }
         match signal {
@@ -358,6 +361,7 @@ impl State {
                 effects.push((target, Signal::Demonitor { from, reference }));
             }
         }
+        effects.append(&mut self.owed);
         effects
     }
 }

@@ -1,18 +1,20 @@
 //! What processes do with registries.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use regrow_term::{Matcher, Term, canonical, encode};
+use regrow_term::{Term, canonical, encode};
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
 use crate::holdings::{Held, Keeper};
+use crate::limits::check;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, LinkError, Process};
 use crate::received::{SystemKind, SystemMessage};
-use crate::registry::part::weight;
+use crate::registry::part::{Part, weight};
 use crate::registry::{Registered, Registration, Registry, RegistryError, RegistryKind, Via};
 use crate::runtime::{Inner, Runtime};
 use crate::signal::Signal;
@@ -21,6 +23,9 @@ use crate::topic::is_pattern;
 
 /// How often a process may be registered under one key.
 pub const MAX_REGISTRATIONS: usize = 1_000;
+
+/// How often a process may be registered in all registries together: its end takes all of that along at once.
+pub const MAX_REGISTRATIONS_IN_ALL: u64 = 10_000;
 
 /// The most partitions that a registry may have.
 pub const MAX_PARTITIONS: usize = 64;
@@ -43,39 +48,25 @@ impl Held {
         let at = known.unwrap_or_else(|| {
             self.registries.retain(|known| !known.registry.is_over.load(Ordering::Acquire));
             let registry = registry.clone();
-            self.registries.push(Registered { registry, entries: 0, parts: 0, locks: Vec::new() });
+            self.registries.push(Registered { registry, entries: 0, parts: 0, locks: BTreeMap::new() });
             self.registries.len() - 1
         });
         &mut self.registries[at]
     }
 
+    /// One registration more; whether it is the first in that registry.
+    fn note_registered(&mut self, registry: &Arc<Registry>, key: &[u8]) -> Result<bool, LimitExceeded> {
+        let requested = self.registries.iter().map(|known| known.entries).sum::<u64>() + 1;
+        check(LimitKind::Registrations, MAX_REGISTRATIONS_IN_ALL, requested)?;
+        let registered = self.in_registry(registry);
+        registered.entries += 1;
+        registered.parts |= 1 << registry.part_of(key);
+        Ok(registered.entries == 1)
+    }
+
     pub(super) fn tidy_registries(&mut self) {
         self.registries.retain(|known| known.entries > 0 || !known.locks.is_empty());
     }
-}
-
-/// What an entry holds, as a list of two: what the value pattern of a match specification is compared with.
-fn pid_and_value(pid: Pid, value: &[u8]) -> Vec<u8> {
-    let pid = encode(&pid.to_term()).unwrap_or_default();
-    let mut both = vec![0x82];
-    both.extend_from_slice(&canonical(&pid).unwrap_or(Cow::Borrowed(&pid)));
-    both.extend_from_slice(value);
-    both
-}
-
-/// Whether a match specification over key, and pid and value, matches an entry; what comes of it is appended to `result`.
-fn matches(matcher: &Matcher, key: &[u8], entry: &Registration, result: &mut Vec<u8>) -> bool {
-    matches_counted(matcher, key, entry, result).0
-}
-
-/// As [`matches`], with the work that was done.
-fn matches_counted(
-    matcher: &Matcher,
-    key: &[u8],
-    entry: &Registration,
-    result: &mut Vec<u8>,
-) -> (bool, usize) {
-    matcher.run_counted(key, &pid_and_value(entry.pid, &entry.value), result)
 }
 
 impl Registry {
@@ -98,7 +89,7 @@ impl Registry {
             }
             let holder = guard.of_key(&key).next().map(|(number, entry)| (number, entry.pid));
             match holder.filter(|_| self.kind == RegistryKind::Unique) {
-                None if guard.count_of_both(&key, process.pid) >= MAX_REGISTRATIONS => {
+                None if guard.numbers_of_both(&key, process.pid, 0).count() >= MAX_REGISTRATIONS => {
                     let (limit, allowed) = (LimitKind::Registrations, MAX_REGISTRATIONS as u64);
                     let requested = allowed + 1;
                     break RegistryError::Limit(LimitExceeded { limit, allowed, requested });
@@ -127,15 +118,11 @@ impl Registry {
         Err(refused)
     }
 
-    /// Takes out entries of a process; how many.
-    fn unregister(&self, inner: &Inner, pid: Pid, key: &[u8], wanted: impl Fn(&Registration) -> bool) -> u64 {
+    /// Takes out entries of a process, those of some numbers or all; how many.
+    pub(super) fn unregister(&self, inner: &Inner, pid: Pid, key: &[u8], numbers: Option<Vec<u64>>) -> u64 {
         let mut part = self.write(self.part_of(key));
-        let mut removed = 0;
-        for (number, entry) in part.of_both(key, pid) {
-            if wanted(&entry) && part.remove(number, key, pid).is_some() {
-                removed += 1;
-            }
-        }
+        let numbers = numbers.unwrap_or_else(|| part.numbers_of_both(key, pid, 0).collect());
+        let removed = numbers.into_iter().filter_map(|number| part.remove(number, key, pid)).count() as u64;
         if removed > 0 {
             self.patterns.fetch_sub(if is_pattern(key) { removed } else { 0 }, Ordering::Relaxed);
             self.tell(inner, &SystemKind::KeyUnregistered, key, pid, None);
@@ -161,136 +148,39 @@ impl Registry {
     }
 
     /// A process has ended: it is registered no more (rule R6), has no locks, and waits for none (rule R16).
-    fn forget(&self, inner: &Inner, pid: Pid, parts: u64, locks: &[Arc<[u8]>]) {
+    fn forget(&self, inner: &Inner, pid: Pid, parts: u64, locks: &BTreeMap<Arc<[u8]>, u64>) {
         for part in (0..self.parts.len()).filter(|part| parts & 1 << part != 0) {
-            let keys = self.write(part).forget(pid);
-            let patterns = keys.iter().filter(|key| is_pattern(key)).count() as u64;
+            let patterns = self.write(part).forget(pid);
             self.patterns.fetch_sub(patterns, Ordering::Relaxed);
         }
-        for key in locks {
-            self.locks.forget(inner, key, pid);
+        for (key, place) in locks {
+            self.locks.leave(inner, key, *place);
         }
     }
 
-    /// It is no more.
-    fn end(&self, inner: &Inner) {
+    /// It is no more. What there is to be dropped.
+    fn end(&self, inner: &Inner) -> Vec<Part> {
         self.is_over.store(true, Ordering::Release);
-        (0..self.parts.len()).for_each(|part| self.write(part).end());
+        let parts = (0..self.parts.len()).map(|part| self.write(part).end()).collect();
         self.locks.end(inner);
-    }
-}
-
-/// A walk through the entries of a registry. Those that are there all the time are seen exactly once.
-pub struct RegistryWalk {
-    registry: Arc<Registry>,
-    part: usize,
-    /// The number from which on entries are still to be looked at, and the first that came after the walk began.
-    from: u64,
-    until: u64,
-    only_key: Option<Vec<u8>>,
-    /// A few of them: the part is not locked while they are looked at.
-    batch: std::vec::IntoIter<(Arc<[u8]>, Registration)>,
-    /// What was looked at last: what comes of it may stand for what it holds.
-    last: Option<Registration>,
-}
-
-impl RegistryWalk {
-    /// Takes the next entries; false at the end.
-    fn fill(&mut self) -> bool {
-        const AT_ONCE: usize = 64;
-        while self.part < self.registry.parts.len() {
-            let part = self.registry.read(self.part);
-            let mut next = self.from;
-            let mut take = |number: u64| {
-                next = number + 1;
-                number < self.until
-            };
-            let batch: Vec<_> = match &self.only_key {
-                Some(key) => {
-                    let of_key = part.of_key_from(key, self.from).take_while(|(number, _)| take(*number));
-                    of_key
-                        .take(AT_ONCE)
-                        .map(|(_, entry)| (Arc::from(key.as_slice()), entry.clone()))
-                        .collect()
-                }
-                None => {
-                    let all = part.from(self.from).take_while(|(number, ..)| take(*number));
-                    all.take(AT_ONCE).map(|(_, key, entry)| (key.clone(), entry.clone())).collect()
-                }
-            };
-            drop(part);
-            self.from = next;
-            if !batch.is_empty() {
-                self.batch = batch.into_iter();
-                return true;
-            }
-            self.from = 0;
-            self.part = if self.only_key.is_some() { usize::MAX } else { self.part + 1 };
-        }
-        false
-    }
-
-    /// Looks at the next entry: how much work that was, in bytes; none at the end. If it matches, what comes of it is appended to
-    /// `result`, and `matched` is true then (rule R13).
-    pub fn look(&mut self, matcher: &Matcher, result: &mut Vec<u8>, matched: &mut bool) -> Option<usize> {
-        loop {
-            if let Some((key, entry)) = self.batch.next() {
-                let (matches, work) = matches_counted(matcher, &key, &entry, result);
-                *matched = matches;
-                let len = key.len() + entry.value.len() + work;
-                self.last = Some(entry);
-                return Some(len);
-            }
-            if !self.fill() {
-                return None;
-            }
-        }
+        parts
     }
 }
 
 impl Runtime {
-    /// The entries of a key, `at_most` so many of them, in the order of their registration (rule R9).
+    /// The keys of a process, encoded, each as often as it is registered under it, in that order (rule R9).
     ///
     /// # Errors
-    /// [`RegistryError`]
-    pub fn lookup_key(
-        &self,
-        registry: &str,
-        key: &[u8],
-        at_most: usize,
-    ) -> Result<Vec<Registration>, RegistryError> {
-        let (registry, key) = (self.inner.registries.get(registry)?, good_key(key)?);
-        let part = registry.read(registry.part_of(&key));
-        Ok(part.of_key(&key).map(|(_, entry)| entry.clone()).take(at_most).collect())
-    }
-
-    /// How many entries a key has.
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    pub fn count_key(&self, registry: &str, key: &[u8]) -> Result<usize, RegistryError> {
-        let (registry, key) = (self.inner.registries.get(registry)?, good_key(key)?);
-        Ok(registry.read(registry.part_of(&key)).count(&key))
-    }
-
-    /// The keys of a process, encoded, `at_most` so many, each as often as it is registered under it, in that order (rule R9).
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    pub fn registered_keys(
-        &self,
-        registry: &str,
-        pid: Pid,
-        at_most: usize,
-    ) -> Result<Vec<Vec<u8>>, RegistryError> {
+    /// [`RegistryError::NoRegistry`]
+    pub fn registered_keys(&self, registry: &str, pid: Pid) -> Result<Vec<Vec<u8>>, RegistryError> {
         let registry = self.inner.registries.get(registry)?;
         let mut keys: Vec<(u64, Arc<[u8]>)> = Vec::new();
         for part in 0..registry.parts.len() {
             let part = registry.read(part);
-            keys.extend(part.of_pid(pid).take(at_most).map(|(number, key)| (number, key.clone())));
+            keys.extend(part.of_pid(pid).map(|(number, key)| (number, key.clone())));
         }
         keys.sort_by_key(|(number, _)| *number);
-        Ok(keys.into_iter().take(at_most).map(|(_, key)| key.to_vec()).collect())
+        Ok(keys.into_iter().map(|(_, key)| key.to_vec()).collect())
     }
 
     /// The values of a process under a key, in the order of their registration (rule R9).
@@ -304,8 +194,8 @@ impl Runtime {
         pid: Pid,
     ) -> Result<Vec<Bytes>, RegistryError> {
         let (registry, key) = (self.inner.registries.get(registry)?, good_key(key)?);
-        let own = registry.read(registry.part_of(&key)).of_both(&key, pid);
-        Ok(own.into_iter().map(|(_, entry)| entry.value).collect())
+        let part = registry.read(registry.part_of(&key));
+        Ok(part.of_both(&key, pid).map(|(_, entry)| entry.value.clone()).collect())
     }
 
     /// How many entries there are (`Registry.count/1`).
@@ -324,19 +214,6 @@ impl Runtime {
     pub fn registry_info(&self, registry: &str) -> Result<(RegistryKind, Pid), RegistryError> {
         let registry = self.inner.registries.get(registry)?;
         Ok((registry.kind, registry.keeper))
-    }
-
-    /// A walk through the entries that a match specification over key, and pid and value, looks at.
-    ///
-    /// # Errors
-    /// [`RegistryError::NoRegistry`]
-    pub fn walk_registry(&self, registry: &str, matcher: &Matcher) -> Result<RegistryWalk, RegistryError> {
-        let registry = self.inner.registries.get(registry)?;
-        let only_key = matcher.only_key().map(<[u8]>::to_vec);
-        let part = only_key.as_deref().map_or(0, |key| registry.part_of(key));
-        let until = registry.sequence.load(Ordering::Relaxed);
-        let batch = Vec::new().into_iter();
-        Ok(RegistryWalk { registry, part, from: 0, until, only_key, batch, last: None })
     }
 
     /// The living process that is registered under a key of a registry with unique keys (rule R6).
@@ -358,16 +235,10 @@ impl Context {
             (Arc::from(good_key(key)?), inner.carrying(Bytes::copy_from_slice(&good_term(value)?)));
         let process = self.process();
         // Before its entry is there: whoever sees that finds the link.
-        let first = process.hold(|held| {
-            let registered = held.in_registry(&registry);
-            registered.entries += 1;
-            registered.parts |= 1 << registry.part_of(&key);
-            registered.entries == 1
-        });
-        let linked = match first {
-            Some(true) => self.link(registry.keeper),
-            Some(false) => Ok(()),
-            None => return Err(RegistryError::NoRegistry),
+        let first = process.hold(|held| held.note_registered(&registry, &key));
+        let linked = match first.ok_or(RegistryError::NoRegistry)?? {
+            true => self.link(registry.keeper),
+            false => Ok(()),
         };
         let done = match linked {
             Ok(()) => registry.register(inner, process, key, value),
@@ -387,28 +258,9 @@ impl Context {
     pub fn unregister_key(&self, registry: &str, key: &[u8]) -> Result<(), RegistryError> {
         let inner = &self.runtime().inner;
         let (registry, key) = (inner.registries.get(registry)?, good_key(key)?);
-        let removed = registry.unregister(inner, self.pid(), &key, |_| true);
+        let removed = registry.unregister(inner, self.pid(), &key, None);
         self.has_unregistered(&registry, removed);
         Ok(())
-    }
-
-    /// Ends those registrations of this process under a key that a match specification matches (`Registry.unregister_match/4`, rule
-    /// R13); how many.
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    pub fn unregister_match(
-        &self,
-        registry: &str,
-        key: &[u8],
-        matcher: &Matcher,
-    ) -> Result<u64, RegistryError> {
-        let inner = &self.runtime().inner;
-        let (registry, key) = (inner.registries.get(registry)?, good_key(key)?);
-        let wanted = |entry: &Registration| matches(matcher, &key, entry, &mut Vec::new());
-        let removed = registry.unregister(inner, self.pid(), &key, wanted);
-        self.has_unregistered(&registry, removed);
-        Ok(removed)
     }
 
     /// Gives this process's registration under a unique key another value (`Registry.update_value/3`, rule R10); nobody else can
@@ -423,14 +275,17 @@ impl Context {
             return Err(RegistryError::WrongKind);
         }
         let mut part = registry.write(registry.part_of(&key));
-        let own = part.of_both(&key, self.pid());
-        let (number, _) = own.first().ok_or(RegistryError::NotRegistered)?;
-        part.replace(*number, &key, self.carrying(Bytes::copy_from_slice(&value)))?;
+        let own = part.numbers_of_both(&key, self.pid(), 0).next();
+        part.replace(
+            own.ok_or(RegistryError::NotRegistered)?,
+            &key,
+            self.carrying(Bytes::copy_from_slice(&value)),
+        )?;
         Ok(())
     }
 
     /// Some entries of this process are gone: with the last one goes the link.
-    fn has_unregistered(&self, registry: &Arc<Registry>, entries: u64) {
+    pub(super) fn has_unregistered(&self, registry: &Arc<Registry>, entries: u64) {
         if entries == 0 {
             return;
         }
@@ -468,36 +323,27 @@ impl Inner {
         if registry.kind != RegistryKind::Unique {
             return Err(RegistryError::WrongKind);
         }
-        let (key, value) = (Arc::from(good_key(&via.key)?), Bytes::copy_from_slice(&good_term(value)?));
+        let (key, value) =
+            (Arc::<[u8]>::from(good_key(&via.key)?), Bytes::copy_from_slice(&good_term(value)?));
         let value = self.carrying(value);
-        let part = registry.part_of(&key);
-        registry.register(self, process, key, value)?;
-        let noted = process.hold(|held| {
-            let registered = held.in_registry(&registry);
-            registered.entries += 1;
-            registered.parts |= 1 << part;
-        });
-        if noted.is_none() {
-            registry.forget(self, process.pid, 1 << part, &[]);
+        registry.register(self, process, Arc::clone(&key), value)?;
+        if process.hold(|held| held.note_registered(&registry, &key)).is_none() {
+            registry.forget(self, process.pid, 1 << registry.part_of(&key), &BTreeMap::new());
         }
         process.state.lock().links.on_link(registry.keeper);
         self.send(registry.keeper, Signal::Link { from: process.pid });
         Ok(())
     }
 
-    /// A process has ended: it is registered nowhere any more, and what it kept is no more.
-    pub(crate) fn leave_all_registries(
-        &self,
-        pid: Pid,
-        keeper: &Keeper,
-        kept: &[Arc<Registry>],
-        registered: &[Registered],
-    ) {
-        for registry in kept {
-            self.registries.remove(&registry.name);
-            registry.end(self);
-            keeper.release(registry.own_bytes);
-        }
+    /// The process has ended that kept a registry: it is no more. What there is to be dropped.
+    pub(crate) fn end_registry(&self, registry: &Registry, keeper: &Keeper) -> Vec<Part> {
+        self.registries.remove(&registry.name);
+        keeper.release(registry.own_bytes);
+        registry.end(self)
+    }
+
+    /// A process has ended: it is registered nowhere any more.
+    pub(crate) fn leave_all_registries(&self, pid: Pid, registered: &[Registered]) {
         for Registered { registry, parts, locks, .. } in registered {
             registry.forget(self, pid, *parts, locks);
         }

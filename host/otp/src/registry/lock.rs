@@ -1,6 +1,6 @@
 //! Locks on keys: one process at a time, in the order in which they came (`Registry.lock/3`, rule R16).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,8 +10,8 @@ use crate::holdings::Keeper;
 use crate::pid::{Pid, Reference};
 use crate::process::Context;
 use crate::received::{SystemKind, SystemMessage};
-use crate::registry::RegistryError;
 use crate::registry::client::good_key;
+use crate::registry::{Registry, RegistryError};
 use crate::runtime::Inner;
 use crate::signal::Signal;
 use crate::sync::Mutex;
@@ -20,9 +20,16 @@ use crate::sync::Mutex;
 const OVERHEAD: u64 = 128;
 
 #[derive(Default)]
-pub(super) struct Locks(Mutex<HashMap<Arc<[u8]>, VecDeque<Claim>>>);
+pub(super) struct Locks(Mutex<Lines>);
 
-/// Who wants a key for himself; the first of them has it.
+#[derive(Default)]
+struct Lines {
+    /// Who wants which key, in the order in which they came; the first of them has it.
+    by_key: BTreeMap<Arc<[u8]>, BTreeMap<u64, Claim>>,
+    next_place: u64,
+}
+
+/// Who wants a key for himself.
 struct Claim {
     pid: Pid,
     /// What the process waits for.
@@ -43,38 +50,36 @@ fn weight(key: &[u8]) -> u64 {
 }
 
 impl Locks {
-    /// Puts a process into the line; whether it is the first there.
-    fn claim(&self, key: Arc<[u8]>, claim: Claim) -> Result<bool, RegistryError> {
-        let mut locks = self.0.lock();
-        let line = locks.entry(key).or_default();
-        if line.iter().any(|other| other.pid == claim.pid) {
-            return Err(RegistryError::LockedAlready);
-        }
-        line.push_back(claim);
-        Ok(line.len() == 1)
+    /// Puts a process into the line; its place, and whether it is the first there.
+    fn claim(&self, key: Arc<[u8]>, claim: Claim) -> (u64, bool) {
+        let mut lines = self.0.lock();
+        lines.next_place += 1;
+        let place = lines.next_place;
+        let line = lines.by_key.entry(key).or_default();
+        line.insert(place, claim);
+        (place, line.len() == 1)
     }
 
-    /// Takes a process out of the line: if it was the first, the next one has the lock. Whether it was in it.
-    pub(super) fn forget(&self, inner: &Inner, key: &[u8], pid: Pid) -> bool {
-        let mut locks = self.0.lock();
-        let Some(line) = locks.get_mut(key) else { return false };
-        let Some(at) = line.iter().position(|claim| claim.pid == pid) else { return false };
-        if let Some(claim) = line.remove(at) {
+    /// Takes the process at a place out of the line: if it was the first, the next one has the lock.
+    pub(super) fn leave(&self, inner: &Inner, key: &[u8], place: u64) {
+        let mut lines = self.0.lock();
+        let Some(line) = lines.by_key.get_mut(key) else { return };
+        let was_first = line.keys().next() == Some(&place);
+        if let Some(claim) = line.remove(&place) {
             claim.keeper.release(weight(key));
         }
-        match line.front() {
-            Some(next) if at == 0 => next.grant(inner),
+        match line.values().next() {
+            Some(next) if was_first => next.grant(inner),
             Some(_) => {}
-            None => drop(locks.remove(key)),
+            None => drop(lines.by_key.remove(key)),
         }
-        true
     }
 
     /// The registry is no more: whoever waits goes on.
     pub(super) fn end(&self, inner: &Inner) {
-        for (key, line) in std::mem::take(&mut *self.0.lock()) {
-            line.iter().skip(1).for_each(|claim| claim.grant(inner));
-            line.iter().for_each(|claim| claim.keeper.release(weight(&key)));
+        for (key, line) in std::mem::take(&mut self.0.lock().by_key) {
+            line.values().skip(1).for_each(|claim| claim.grant(inner));
+            line.values().for_each(|claim| claim.keeper.release(weight(&key)));
         }
     }
 }
@@ -86,25 +91,23 @@ impl Context {
     /// # Errors
     /// [`RegistryError`]; [`RegistryError::NoRegistry`] also if it ends meanwhile
     pub async fn lock_key(&self, registry: &str, key: &[u8]) -> Result<(), RegistryError> {
-        let inner = &self.runtime().inner;
-        let registry = inner.registries.get(registry)?;
+        let registry = self.runtime().inner.registries.get(registry)?;
         let key: Arc<[u8]> = good_key(key)?.into();
         let holdings = self.process().holdings();
+        if holdings.held.lock().in_registry(&registry).locks.contains_key(&key) {
+            return Err(RegistryError::LockedAlready);
+        }
         let reference = self.new_reference();
         let claim = Claim { pid: self.pid(), reference, keeper: holdings.keeper.clone() };
-        holdings.keeper.charge(weight(&key))?;
-        holdings.held.lock().in_registry(&registry).locks.push(key.clone());
-        let is_first = registry.locks.claim(key.clone(), claim).inspect_err(|_| {
-            holdings.keeper.release(weight(&key));
-            // Of two that are equal either may go.
-            self.forget_lock(&registry, &key);
-        })?;
+        holdings.keeper.charge(weight(&key)).inspect_err(|_| holdings.held.lock().tidy_registries())?;
+        // Nobody but this process changes what it holds of locks, and it is not about to end.
+        let (place, is_first) = registry.locks.claim(key.clone(), claim);
+        holdings.held.lock().in_registry(&registry).locks.insert(key.clone(), place);
         if !is_first {
             self.receive_answer(reference, None).await;
         }
         if registry.is_over.load(Ordering::Acquire) {
-            registry.locks.forget(inner, &key, self.pid());
-            self.forget_lock(&registry, &key);
+            self.leave_line(&registry, &key);
             return Err(RegistryError::NoRegistry);
         }
         Ok(())
@@ -115,19 +118,19 @@ impl Context {
     /// # Errors
     /// [`RegistryError`]
     pub fn unlock_key(&self, registry: &str, key: &[u8]) -> Result<bool, RegistryError> {
-        let inner = &self.runtime().inner;
-        let (registry, key) = (inner.registries.get(registry)?, good_key(key)?);
-        let unlocked = registry.locks.forget(inner, &key, self.pid());
-        self.forget_lock(&registry, &key);
-        Ok(unlocked)
+        let (registry, key) = (self.runtime().inner.registries.get(registry)?, good_key(key)?);
+        Ok(self.leave_line(&registry, &key))
     }
 
-    fn forget_lock(&self, registry: &Arc<super::Registry>, key: &[u8]) {
+    /// Whether this process was in the line.
+    fn leave_line(&self, registry: &Arc<Registry>, key: &[u8]) -> bool {
         let mut held = self.process().holdings().held.lock();
-        let locks = &mut held.in_registry(registry).locks;
-        if let Some(at) = locks.iter().position(|of| &**of == key) {
-            locks.swap_remove(at);
-        }
+        let place = held.in_registry(registry).locks.remove(key);
         held.tidy_registries();
+        drop(held);
+        if let Some(place) = place {
+            registry.locks.leave(&self.runtime().inner, key, place);
+        }
+        place.is_some()
     }
 }

@@ -6,10 +6,12 @@
 mod client;
 mod error;
 mod keep;
+mod listing;
 mod lock;
 mod part;
+mod select;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,13 +20,15 @@ use bytes::Bytes;
 use regrow_term::{Term, decode};
 use siphasher::sip::SipHasher13;
 
-pub use self::client::{MAX_PARTITIONS, MAX_REGISTRATIONS, RegistryWalk};
+pub use self::client::{MAX_PARTITIONS, MAX_REGISTRATIONS, MAX_REGISTRATIONS_IN_ALL};
 pub use self::error::RegistryError;
 pub use self::keep::StartRegistry;
+pub use self::listing::Listing;
+pub(crate) use self::part::Part;
 pub use self::part::Registration;
+pub use self::select::{RegistryWalk, UnregisterMatch};
 use crate::pid::Pid;
 use crate::registry::lock::Locks;
-use crate::registry::part::Part;
 
 /// How many processes may be registered under a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -105,7 +109,7 @@ pub(crate) struct Registry {
     /// Who started it: he is linked to the keeper, whether he is registered or not.
     starter: Option<Pid>,
     listeners: Vec<String>,
-    /// It is no more. Read without a lock.
+    /// It is no more. Read without a lock; each part says so, too, to whoever has locked it.
     is_over: AtomicBool,
     /// What its keeper is charged with for it.
     own_bytes: u64,
@@ -125,8 +129,8 @@ pub(crate) struct Registered {
     entries: u64,
     /// In which parts it has or had some, a bit for each.
     parts: u64,
-    /// Keys that it has locked, or waits for.
-    locks: Vec<Arc<[u8]>>,
+    /// Keys that it has locked, or waits for, and its places in their lines.
+    locks: BTreeMap<Arc<[u8]>, u64>,
 }
 
 /// Hashes that guests can't foresee, and that are the same when a simulation is played again.

@@ -9,6 +9,7 @@ use crate::holdings::Keeper;
 use crate::pid::Pid;
 use crate::registry::HashKeys;
 use crate::small_map::SmallMap;
+use crate::topic::is_pattern;
 
 /// A process under a key, with the value that it gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +29,11 @@ enum Entries {
 /// What a process has in this part.
 struct Owned {
     keeper: Arc<Keeper>,
-    /// The keys of its entries, by their numbers.
-    keys: SmallMap<u64, Arc<[u8]>>,
+    /// Its entries: their keys and numbers.
+    entries: SmallMap<(Arc<[u8]>, u64), ()>,
 }
 
-pub(super) struct Part {
+pub(crate) struct Part {
     by_key: HashMap<Arc<[u8]>, Entries, HashKeys>,
     by_pid: HashMap<Pid, Owned, HashKeys>,
     /// The keys of all entries, by their numbers: a walk goes on from the last one that it has seen.
@@ -49,13 +50,6 @@ pub(super) fn weight(key: &[u8], value: &[u8]) -> u64 {
 }
 
 impl Entries {
-    fn len(&self) -> usize {
-        match self {
-            Self::One(..) => 1,
-            Self::Many(many) => many.len(),
-        }
-    }
-
     fn iter(&self) -> impl Iterator<Item = (u64, &Registration)> {
         let (one, many) = match self {
             Self::One(sequence, entry) => (Some((*sequence, entry)), None),
@@ -104,7 +98,7 @@ impl Part {
         Self { by_key, by_pid, by_number: BTreeMap::new(), is_over: false }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_number.len()
     }
 
@@ -113,17 +107,10 @@ impl Part {
         self.by_key.get(key).into_iter().flat_map(Entries::iter)
     }
 
-    /// How many entries a key has.
-    pub(super) fn count(&self, key: &[u8]) -> usize {
-        self.by_key.get(key).map_or(0, Entries::len)
-    }
-
     /// The keys of a process, and the numbers of its entries.
     pub(super) fn of_pid(&self, pid: Pid) -> impl Iterator<Item = (u64, &Arc<[u8]>)> {
-        self.by_pid
-            .get(&pid)
-            .into_iter()
-            .flat_map(|owned| owned.keys.iter().map(|(number, key)| (*number, key)))
+        let owned = self.by_pid.get(&pid).into_iter();
+        owned.flat_map(|owned| owned.entries.iter().map(|((key, number), ())| (*number, key)))
     }
 
     /// Entries from a number on, in the order of their registration.
@@ -139,36 +126,28 @@ impl Part {
         self.by_key.get(key).into_iter().flat_map(move |entries| entries.from(number))
     }
 
-    /// The entries of a process under a key: looked for where there are fewer.
-    pub(super) fn of_both(&self, key: &[u8], pid: Pid) -> Vec<(u64, Registration)> {
-        let (Some(entries), Some(owned)) = (self.by_key.get(key), self.by_pid.get(&pid)) else {
-            return Vec::new();
-        };
-        if let Entries::Many(many) = entries
-            && owned.keys.len() < many.len()
-        {
-            let numbers = owned.keys.iter().filter(|(_, of)| &***of == key).map(|(number, _)| *number);
-            return numbers.filter_map(|number| Some((number, many.get(&number)?.clone()))).collect();
-        }
-        let own = entries.iter().filter(|(_, entry)| entry.pid == pid);
-        own.map(|(number, entry)| (number, entry.clone())).collect()
+    /// The numbers of the entries of a process under a key, from one on.
+    pub(super) fn numbers_of_both(&self, key: &[u8], pid: Pid, from: u64) -> impl Iterator<Item = u64> {
+        let known = self.by_key.get_key_value(key).map(|(key, _)| key);
+        let owned = known.zip(self.by_pid.get(&pid)).into_iter();
+        owned.flat_map(move |(key, owned)| {
+            let from = owned.entries.from(&(key.clone(), from));
+            from.take_while(move |((of, _), ())| of == key).map(|((_, number), ())| *number)
+        })
     }
 
-    /// How many entries a process has under a key.
-    pub(super) fn count_of_both(&self, key: &[u8], pid: Pid) -> usize {
-        let (Some(entries), Some(owned)) = (self.by_key.get(key), self.by_pid.get(&pid)) else { return 0 };
-        if owned.keys.len() < entries.len() {
-            owned.keys.iter().filter(|(_, of)| &***of == key).count()
-        } else {
-            entries.iter().filter(|(_, entry)| entry.pid == pid).count()
-        }
+    /// The entries of a process under a key.
+    pub(super) fn of_both(&self, key: &[u8], pid: Pid) -> impl Iterator<Item = (u64, &Registration)> {
+        let entries = self.by_key.get(key);
+        let numbers = self.numbers_of_both(key, pid, 0);
+        numbers.filter_map(move |number| Some((number, entries?.get(number)?)))
     }
 
     /// Puts in an entry that its process has been charged for.
     pub(super) fn insert(&mut self, number: u64, key: Arc<[u8]>, entry: Registration, keeper: &Arc<Keeper>) {
         let owned = self.by_pid.entry(entry.pid);
-        let owned = owned.or_insert_with(|| Owned { keeper: keeper.clone(), keys: SmallMap::default() });
-        owned.keys.insert(number, key.clone());
+        let owned = owned.or_insert_with(|| Owned { keeper: keeper.clone(), entries: SmallMap::default() });
+        owned.entries.insert((key.clone(), number), ());
         self.by_number.insert(number, key.clone());
         match self.by_key.get_mut(&key) {
             Some(entries) => entries.insert(number, entry),
@@ -180,18 +159,18 @@ impl Part {
 
     /// Takes out an entry and gives back what it was charged with.
     pub(super) fn remove(&mut self, number: u64, key: &[u8], pid: Pid) -> Option<Registration> {
-        let entry = self.remove_by_key(number, key)?;
+        let (key, entry) = self.remove_by_key(number, key)?;
         if let Some(owned) = self.by_pid.get_mut(&pid) {
-            owned.keys.remove(&number);
-            owned.keeper.release(weight(key, &entry.value));
-            if owned.keys.len() == 0 {
+            owned.keeper.release(weight(&key, &entry.value));
+            owned.entries.remove(&(key, number));
+            if owned.entries.len() == 0 {
                 self.by_pid.remove(&pid);
             }
         }
         Some(entry)
     }
 
-    fn remove_by_key(&mut self, number: u64, key: &[u8]) -> Option<Registration> {
+    fn remove_by_key(&mut self, number: u64, key: &[u8]) -> Option<(Arc<[u8]>, Registration)> {
         let entries = self.by_key.get_mut(key)?;
         let (entry, is_empty) = match entries {
             Entries::One(of, _) if *of != number => return None,
@@ -204,8 +183,7 @@ impl Part {
         if is_empty {
             self.by_key.remove(key);
         }
-        self.by_number.remove(&number);
-        Some(entry)
+        Some((self.by_number.remove(&number)?, entry))
     }
 
     /// Gives an entry another value, which its process is charged for.
@@ -232,23 +210,39 @@ impl Part {
         Ok(true)
     }
 
-    /// Takes out all that a process has; the keys.
-    pub(super) fn forget(&mut self, pid: Pid) -> Vec<Arc<[u8]>> {
-        let Some(Owned { keeper, keys }) = self.by_pid.remove(&pid) else { return Vec::new() };
-        let mut forgotten = Vec::with_capacity(keys.len());
-        for (number, key) in keys.iter() {
-            if let Some(entry) = self.remove_by_key(*number, key) {
+    /// Takes out all that a process has; how many of the keys are patterns.
+    pub(super) fn forget(&mut self, pid: Pid) -> u64 {
+        let Some(Owned { keeper, entries }) = self.by_pid.remove(&pid) else { return 0 };
+        let mut patterns = 0;
+        for ((key, number), ()) in entries.iter() {
+            if let Some((_, entry)) = self.remove_by_key(*number, key) {
                 keeper.release(weight(key, &entry.value));
-                forgotten.push(key.clone());
+                patterns += u64::from(is_pattern(key));
             }
         }
-        forgotten
+        patterns
     }
 
-    /// The registry is no more: nobody is registered in it.
-    pub(super) fn end(&mut self) {
-        self.is_over = true;
-        let pids: Vec<Pid> = self.by_pid.keys().copied().collect();
-        pids.into_iter().for_each(|pid| drop(self.forget(pid)));
+    /// The registry is no more: nobody is registered in it. What there is to be dropped.
+    pub(super) fn end(&mut self) -> Self {
+        let mut empty = Self::new(*self.by_key.hasher());
+        empty.is_over = true;
+        std::mem::replace(self, empty)
+    }
+
+    /// Drops some of the entries, and gives back what they were charged with; how many are left.
+    pub(crate) fn drop_some(&mut self, at_most: usize) -> usize {
+        for _ in 0..at_most {
+            let first = self.from(0).next().map(|(number, key, entry)| (number, key.clone(), entry.pid));
+            let Some((number, key, pid)) = first else { break };
+            self.remove(number, &key, pid);
+        }
+        self.len()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.drop_some(usize::MAX);
     }
 }

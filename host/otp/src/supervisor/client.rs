@@ -13,6 +13,7 @@ use crate::supervisor::request::{
     ChildCounts, ChildInfo, ChildName, ManagementError, Request, Response, StartedChild, SupervisorRequest,
 };
 use crate::supervisor::spec::ChildSpec;
+use crate::supervisor::start::Arguments;
 
 type Answer<T> = Result<T, ManagementError>;
 
@@ -38,6 +39,7 @@ pub async fn start_from_template(
     supervisor: &Destination,
     arguments: Vec<Term>,
 ) -> Answer<StartedChild> {
+    let arguments = Arguments::of(context, arguments);
     started(request(context, supervisor, Request::StartFromTemplate(arguments)).await?)
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use regrow_term::Term;
-
 use crate::budget::Budget;
 use crate::limits::Limits;
 use crate::pid::{Pid, Reference};
@@ -11,6 +9,7 @@ use crate::process::{Context, ProcessKind, SpawnError, SpawnOptions};
 use crate::runtime::Runtime;
 use crate::supervisor::process::run;
 use crate::supervisor::spec::{AutoShutdown, ChildSpec, Strategy, SupFlags};
+use crate::supervisor::start::Arguments;
 use crate::supervisor::start::{StartChild, Started};
 use crate::supervisor::validate::{SpecError, check_flags, check_spec};
 
@@ -32,7 +31,7 @@ pub(super) enum Children {
     /// Started from one template while the supervisor runs (`simple_one_for_one`).
     FromTemplate { template: ChildSpec, max_children: u64 },
     /// Started from any specification while the supervisor runs (a DynamicSupervisor).
-    Dynamic { max_children: u64, extra_arguments: Vec<Term> },
+    Dynamic { max_children: u64, extra_arguments: Arguments },
     /// One for each partition (a PartitionSupervisor).
     Partitions(Vec<ChildSpec>),
 }
@@ -78,14 +77,17 @@ impl SupervisorSpec {
         intensity: u32,
         period: std::time::Duration,
         max_children: Option<u64>,
-        extra_arguments: Vec<Term>,
+        extra_arguments: impl Into<Arguments>,
     ) -> Result<Self, Vec<SpecError>> {
         let flags = SupFlags { intensity, period, ..SupFlags::default() };
         let errors = check_flags(&flags);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let children = Children::Dynamic { max_children: max_children.unwrap_or(u64::MAX), extra_arguments };
+        let children = Children::Dynamic {
+            max_children: max_children.unwrap_or(u64::MAX),
+            extra_arguments: extra_arguments.into(),
+        };
         Ok(Self { path: path.into(), name, flags, budget: None, children })
     }
 

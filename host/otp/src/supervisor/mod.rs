@@ -36,5 +36,5 @@ pub use request::{
     SupervisorResponse,
 };
 pub use spec::{AutoShutdown, ChildSpec, ChildType, OverIntensity, Restart, Shutdown, Strategy, SupFlags};
-pub use start::{StartChild, Started, Target, failed_child, joined_arguments};
+pub use start::{Arguments, StartChild, Started, Target, failed_child, joined_arguments};
 pub use validate::{MAX_CHILD_ID_BYTES, SpecError, check_spec};

@@ -4,13 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_term::Term;
 
 use crate::exit_reason::{ExitReason, LimitExceeded};
 use crate::pid::Pid;
 use crate::supervisor::definition::SupervisorSpec;
 use crate::supervisor::spec::{ChildSpec, ChildType, Restart, Shutdown};
-use crate::supervisor::start::Target;
+use crate::supervisor::start::{Arguments, Target};
 use crate::supervisor::validate::SpecError;
 
 /// Something that a supervisor is asked, on its way.
@@ -26,7 +25,7 @@ pub struct SupervisorResponse(pub(super) Box<Response>);
 pub(super) enum Request {
     StartChild(ChildSpec),
     /// Starts another child from the template, with these arguments behind its own.
-    StartFromTemplate(Vec<Term>),
+    StartFromTemplate(Arguments),
     TerminateChild(ChildName),
     RestartChild(ChildName),
     DeleteChild(ChildName),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::blob::CarriedBlobs;
 use crate::supervisor::backoff::Backoff;
 use crate::supervisor::start::StartChild;
 
@@ -197,6 +198,8 @@ pub struct ChildSpec {
     pub backoff: Option<Box<Backoff>>,
     /// What becomes of it when it is restarted too often.
     pub over_intensity: OverIntensity,
+    /// The blobs that its arguments refer to: they are there as long as the specification is.
+    pub blobs: CarriedBlobs,
 }
 
 impl fmt::Debug for ChildSpec {
@@ -224,6 +227,7 @@ impl ChildSpec {
             start_timeout: None,
             backoff: None,
             over_intensity: OverIntensity::GiveUp,
+            blobs: CarriedBlobs::default(),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use regrow_term::Term;
+use regrow_term::{Term, encode};
 
+use crate::blob::CarriedBlobs;
 use crate::exit_reason::ExitReason;
 use crate::pid::{Pid, Reference};
 use crate::process::{Context, SpawnError};
@@ -59,6 +60,38 @@ pub struct Target {
     pub component: Arc<str>,
     /// Its entry.
     pub entry: Arc<str>,
+}
+
+/// Arguments that are added to those of a child, and the blobs that they refer to.
+#[derive(Clone, Default)]
+pub struct Arguments {
+    pub(super) terms: Vec<Term>,
+    pub(super) blobs: CarriedBlobs,
+}
+
+impl Arguments {
+    /// Arguments that hold what they refer to.
+    pub fn of(context: &Context, terms: Vec<Term>) -> Self {
+        let blobs = context.blobs_in(&encode(&terms).unwrap_or_default());
+        Self { terms, blobs }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+}
+
+/// Arguments that refer to nothing.
+impl From<Vec<Term>> for Arguments {
+    fn from(terms: Vec<Term>) -> Self {
+        Self { terms, blobs: CarriedBlobs::default() }
+    }
+}
+
+impl std::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.terms.fmt(f)
+    }
 }
 
 /// Arguments with more of them: what is started takes one term, which is a list then. A term that is no list counts

@@ -358,7 +358,7 @@ impl TableHandle<'_> {
             self.table.rows.store(0, Ordering::Release);
             shards
         };
-        self.context.runtime().reap(garbage);
+        self.context.runtime().reap(garbage.into());
         Ok(())
     }
 

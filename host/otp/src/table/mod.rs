@@ -28,15 +28,15 @@ pub(crate) use directory::Tables;
 pub use error::TableError;
 pub use handle::{KnownTable, TableHandle, TableInfo};
 pub use keep::StartTable;
-pub(crate) use owner::Garbage;
 pub use row::Row;
 pub use scan::{Cursor, Scan, ScanAction, Scanned};
+pub(crate) use shard::Shard;
 pub use update::{CounterUpdate, ElementUpdate};
 
 use crate::exit_reason::LimitExceeded;
 use crate::holdings::Keeper;
 use crate::pid::Pid;
-use crate::table::shard::{Hashed, Shard};
+use crate::table::shard::Hashed;
 
 /// Rows that a key may have in a bag: they are looked at one after the other.
 pub const MAX_ROWS_PER_KEY: u64 = 10_000;

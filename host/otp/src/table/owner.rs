@@ -8,19 +8,16 @@ use std::sync::{Arc, RwLockWriteGuard};
 use bytes::Bytes;
 use regrow_term::encode;
 
-use crate::exit_reason::ExitReason;
+use crate::garbage::Garbage;
 use crate::names::check_name;
 use crate::pid::{Pid, Reference};
-use crate::process::{Context, Process, ProcessKind, SpawnOptions, yield_now};
+use crate::process::{Context, Process};
 use crate::received::{SystemKind, SystemMessage};
 use crate::runtime::{Inner, Runtime};
 use crate::signal::Signal;
 use crate::table::handle::{KnownTable, TableHandle};
 use crate::table::shard::Shard;
 use crate::table::{Access, EMPTY_TABLE_BYTES, Header, Heir, Table, TableError, TableId, TableOptions};
-
-/// Rows of tables that are no more, to be dropped.
-pub(crate) type Garbage = Vec<Shard>;
 
 /// So many tables that a process has fixed are looked through for those that are no more.
 const MANY: usize = 64;
@@ -101,29 +98,6 @@ impl Runtime {
     pub fn named_tables(&self) -> Vec<(String, TableId)> {
         self.inner.tables.named()
     }
-
-    /// Drops rows: many of them in a process of their own, so that nobody waits for that.
-    pub(crate) fn reap(&self, garbage: Garbage) {
-        const AT_ONCE: usize = 1_000;
-        if garbage.iter().map(Shard::places).sum::<usize>() <= AT_ONCE {
-            return;
-        }
-        let options = SpawnOptions {
-            kind: ProcessKind::Native,
-            entry: Some("deleted rows".into()),
-            ..SpawnOptions::default()
-        };
-        let reaper = |_| async move {
-            for mut shard in garbage {
-                while shard.drop_some(AT_ONCE) > 0 {
-                    yield_now().await;
-                }
-            }
-            ExitReason::Normal
-        };
-        // If there is no place for another process, they are dropped here.
-        let _ = self.spawn(options, reaper);
-    }
 }
 
 fn checked_heir(context: &Context, heir: Heir) -> Result<Heir, TableError> {
@@ -156,7 +130,7 @@ impl TableHandle<'_> {
         if let Some(holdings) = owner.as_ref().and_then(|owner| owner.holdings.get()) {
             holdings.held.lock().tables.retain(|id| *id != self.table.id);
         }
-        self.context.runtime().reap(garbage);
+        self.context.runtime().reap(garbage.into());
         Ok(())
     }
 
@@ -281,7 +255,7 @@ impl Table {
 
 impl Inner {
     /// Ends a table: nobody finds it any more. Its rows, for whoever drops them.
-    fn delete_table(&self, table: &Table, header: &mut Header) -> Garbage {
+    fn delete_table(&self, table: &Table, header: &mut Header) -> Vec<Shard> {
         if let Some(name) = &header.name {
             self.tables.forget_name(name);
         }
@@ -323,17 +297,20 @@ impl Inner {
     /// A process has ended: its tables go to their heirs, who hear of it before anybody hears of its end, or are no more
     /// (rules E17, E18). What there is to be dropped.
     pub(crate) fn release_holdings(&self, process: &Process) -> Garbage {
-        let Some(holdings) = process.holdings.get() else { return Garbage::new() };
+        let Some(holdings) = process.holdings.get() else { return Garbage::default() };
         let held = std::mem::take(&mut *holdings.held.lock());
         self.leave_all_groups(process.pid, &held.scopes_started, &holdings.keeper, &held.scopes);
-        self.leave_all_registries(process.pid, &holdings.keeper, &held.registries_kept, &held.registries);
-        held.blobs.end(&process.identity.component);
+        let mut garbage = Garbage::default();
+        for kept in &held.registries_kept {
+            garbage.entries.extend(self.end_registry(kept, &holdings.keeper));
+        }
+        self.leave_all_registries(process.pid, &held.registries);
+        held.blobs.end(&holdings.keeper, &process.identity.component);
         for (id, times) in held.fixed {
             if let Some(table) = self.tables.get(id) {
                 table.unfix(times);
             }
         }
-        let mut garbage = Garbage::new();
         for table in held.tables.into_iter().filter_map(|id| self.tables.get(id)) {
             let mut header = table.header_mut();
             if header.owner != process.pid || table.access().is_none() {
@@ -344,7 +321,7 @@ impl Inner {
                 Some(heir) if self.move_table(&table, &mut header, heir.pid).is_ok() => {
                     self.send_transfer(table.id, process.pid, heir.pid, &heir.data);
                 }
-                _ => garbage.extend(self.delete_table(&table, &mut header)),
+                _ => garbage.rows.extend(self.delete_table(&table, &mut header)),
             }
         }
         garbage

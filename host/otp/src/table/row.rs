@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use regrow_term::{Encoded, Numbers};
 
-use crate::blob::Carried;
+use crate::blob::CarriedBlobs;
 
 /// A row: key and value, encoded, in the form in which terms are kept. Clones share it.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub struct Row {
     /// Of rows in bags: a part of the hash of the value, so that equal ones are soon found.
     tag: u32,
     /// Blobs whose handles are in the value.
-    blobs: Option<Arc<Carried>>,
+    blobs: CarriedBlobs,
 }
 
 impl PartialEq for Row {
@@ -45,16 +45,16 @@ impl Row {
             }
             None => Arc::from([key, value].concat()),
         };
-        Self { bytes, key_len: key.len() as u32, tag: 0, blobs: None }
+        Self { bytes, key_len: key.len() as u32, tag: 0, blobs: CarriedBlobs::default() }
     }
 
     /// Whether handles of blobs are in the value.
     pub(super) fn has_blobs(&self) -> bool {
-        self.blobs.is_some()
+        !self.blobs.is_empty()
     }
 
     /// Of a value that may have handles of blobs.
-    pub(super) fn holding(self, blobs: Option<Arc<Carried>>) -> Self {
+    pub(super) fn holding(self, blobs: CarriedBlobs) -> Self {
         Self { blobs, ..self }
     }
 

@@ -294,7 +294,7 @@ impl Shard {
     }
 
     /// How many places it takes to go through it.
-    pub(super) fn places(&self) -> usize {
+    pub(crate) fn places(&self) -> usize {
         match self {
             Self::Hashed(hashed) => hashed.places.len(),
             Self::Ordered(rows) => rows.len(),
@@ -327,7 +327,7 @@ impl Shard {
     }
 
     /// Takes out some of the rows, in any order; how many are left.
-    pub(super) fn drop_some(&mut self, at_most: usize) -> usize {
+    pub(crate) fn drop_some(&mut self, at_most: usize) -> usize {
         match self {
             Self::Hashed(hashed) => {
                 hashed.index = HashTable::new();

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use regrow_otp::testing::{EventLog, blobs, first_panic, kept_bytes};
 use regrow_otp::{
-    BlobError, BlobHash, BlobId, Context, ExitReason, Limits, MAX_BLOBS_IN_PAYLOAD, MessageKind, Pid,
-    Received, RegistryKind, RegistryOptions, Simulator, SpawnOptions, TableOptions,
+    BlobError, BlobHash, BlobId, Context, Destination, ExitReason, LimitKind, Limits, MAX_BLOBS_IN_PAYLOAD,
+    MAX_HELD_BLOBS, MessageKind, Pid, Received, RegistryKind, RegistryOptions, Simulator, SpawnOptions,
+    TableOptions,
 };
 use regrow_term::{decode, encode};
 use serde::Serialize;
@@ -56,7 +57,7 @@ fn a_blob_is_read_hashed_and_gone_with_its_last_holder() {
             // The example of FIPS 180-2, appendix B.1, in steps of a byte.
             let abc = context.blob(create(&context, b"abc")).unwrap();
             let mut hash = BlobHash::begin(abc).unwrap();
-            let hash = std::iter::repeat_with(|| hash.step(1)).flatten().next().unwrap();
+            let hash = std::iter::repeat_with(|| hash.step(1)).find_map(|(_, hash)| hash).unwrap();
             assert_eq!(hash[..4], [0xba, 0x78, 0x16, 0xbf]);
             trace.note("hashed");
             context.hold_blob(id).unwrap();
@@ -86,7 +87,7 @@ fn payloads_hold_what_they_carry_wherever_they_are_kept() {
         assert!(alive(&context, id));
         let received = arrived(&context).await;
         drop(received);
-        context.hold_blob(id).unwrap();
+        context.receive_blob(id).unwrap();
         assert_eq!(text(&context, id).unwrap(), "in a message");
         context.release_blob(id);
         assert!(!alive(&context, id));
@@ -125,7 +126,7 @@ fn payloads_hold_what_they_carry_wherever_they_are_kept() {
         context.exit_process(server, ExitReason::Kill);
         context.await_down(server).await;
         assert_eq!(text(&context, id).unwrap(), "of the server");
-        context.hold_blob(id).unwrap();
+        context.receive_blob(id).unwrap();
         context.release_blob(id);
         trace.note("reply");
 
@@ -190,7 +191,7 @@ fn the_creator_is_charged_once_and_its_component_when_it_has_ended() {
                 .unwrap();
             arrived(&context).await;
             assert_eq!(kept_bytes(context.runtime(), context.pid()) - before, charged);
-            (0..3).for_each(|_| context.release_blob(id));
+            (0..4).for_each(|_| context.release_blob(id));
             assert_eq!(kept_bytes(context.runtime(), context.pid()), before);
             trace.note("charged once");
             let limits = Limits { kept_bytes: 1_000, ..Limits::default() };
@@ -225,7 +226,7 @@ fn the_creator_is_charged_once_and_its_component_when_it_has_ended() {
             ));
             trace.note("beyond that it is gone");
             for id in &ids {
-                context.hold_blob(*id).unwrap();
+                context.receive_blob(*id).unwrap();
                 context.release_blob(*id);
             }
             assert_eq!(blobs(context.runtime()), 0);
@@ -239,13 +240,90 @@ fn the_creator_is_charged_once_and_its_component_when_it_has_ended() {
 }
 
 #[test]
+fn what_has_come_is_held_once_for_each_handle() {
+    check(&["all received", "copied meanwhile", "not decoded"], |context, trace| async move {
+        let own = Destination::Pid(context.pid());
+        let send = |ids: &[BlobId]| {
+            context.send_nosuspend(&own, MessageKind::Info, handles(ids).into()).unwrap();
+        };
+        let id = create(&context, b"x");
+        send(&[id, id]);
+        send(&[id]);
+        context.release_blob(id);
+        for _ in 0..2 {
+            arrived(&context).await;
+        }
+        for _ in 0..3 {
+            context.receive_blob(id).unwrap();
+            context.release_blob(id);
+        }
+        assert_eq!(context.receive_blob(id), Err(BlobError::Gone));
+        trace.note("all received");
+        let id = create(&context, b"x");
+        send(&[id]);
+        arrived(&context).await;
+        context.hold_blob(id).unwrap();
+        (0..2).for_each(|_| context.release_blob(id));
+        context.receive_blob(id).unwrap();
+        context.release_blob(id);
+        assert_eq!(blobs(context.runtime()), 0);
+        trace.note("copied meanwhile");
+        let id = create(&context, b"x");
+        send(&[id]);
+        arrived(&context).await;
+        context.release_blob(id);
+        assert_eq!(blobs(context.runtime()), 1);
+        trace.note("not decoded");
+    });
+}
+
+#[test]
+fn who_holds_a_blob_is_charged_for_that_and_holds_10_000_at_most() {
+    check(&["charged", "no room", "too many", "as before"], |context, trace| async move {
+        let id = create(&context, b"0123456789");
+        let holder = |kept_bytes: u64, expected: Result<(), LimitKind>| {
+            let limits = Limits { kept_bytes, ..Limits::default() };
+            child(&context, SpawnOptions { limits, ..SpawnOptions::default() }, move |context| async move {
+                let kept = || regrow_otp::testing::kept_bytes(context.runtime(), context.pid());
+                arrived(&context).await;
+                let received = context.receive_blob(id).map_err(|error| match error {
+                    BlobError::Limit(limit) => limit.limit,
+                    other => panic!("{other}"),
+                });
+                assert_eq!(received, expected);
+                assert_eq!(kept(), if expected.is_ok() { 128 } else { 0 });
+                context.release_blob(id);
+                assert_eq!(kept(), 0);
+                ExitReason::Normal
+            })
+        };
+        for (kept_bytes, expected, note) in
+            [(128, Ok(()), "charged"), (127, Err(LimitKind::KeptBytes), "no room")]
+        {
+            let holder = holder(kept_bytes, expected);
+            context.send_nosuspend(&holder.into(), MessageKind::Info, handles(&[id]).into()).unwrap();
+            assert_eq!(context.await_down(holder).await, ExitReason::Normal);
+            trace.note(note);
+        }
+        let before = kept_bytes(context.runtime(), context.pid());
+        let ids: Vec<BlobId> = (1..MAX_HELD_BLOBS).map(|_| create(&context, b"x")).collect();
+        let refused = context.create_blob(Bytes::from_static(b"x")).unwrap_err();
+        assert!(matches!(refused, BlobError::Limit(limit) if limit.limit == LimitKind::Blobs), "{refused}");
+        trace.note("too many");
+        ids.iter().for_each(|id| context.release_blob(*id));
+        assert_eq!(kept_bytes(context.runtime(), context.pid()), before);
+        trace.note("as before");
+    });
+}
+
+#[test]
 fn who_begins_anew_holds_what_its_state_has_and_nothing_else() {
     check(&["kept", "gone"], |context, trace| async move {
         let [kept, lost] = [create(&context, b"kept"), create(&context, b"lost")];
         for _ in 0..3 {
             context.blobs_begin_anew(&handles(&[kept]));
             // Decoding the state.
-            context.hold_blob(kept).unwrap();
+            context.receive_blob(kept).unwrap();
             assert_eq!(context.blob(lost).err(), Some(BlobError::Gone));
         }
         trace.note("kept");
@@ -264,11 +342,21 @@ fn a_payload_full_of_handles_holds_the_first() {
         trace.note(format!("{} of {}", blobs(context.runtime()), ids.len()));
         drop(payload);
         assert_eq!(blobs(context.runtime()), 0);
-        // What looks like one, and is none.
-        for cut in 0..24 {
-            context.blobs_arrive(&ids[0].to_handle()[..cut]);
+        // What looks like one, and is none; and what is one.
+        let id = create(&context, b"x");
+        let kept = context.carrying(Bytes::from(handles(&[id])));
+        context.release_blob(id);
+        for cut in 0..id.to_handle().len() {
+            context.blobs_arrive(&id.to_handle()[..cut]);
         }
-        context.blobs_arrive(&ids[0].to_handle());
+        drop(kept);
+        assert_eq!(blobs(context.runtime()), 0);
+        let id = create(&context, b"x");
+        context.blobs_arrive(&id.to_handle());
+        context.release_blob(id);
+        assert_eq!(blobs(context.runtime()), 1);
+        context.release_blob(id);
+        assert_eq!(blobs(context.runtime()), 0);
     });
 }
 
@@ -313,7 +401,8 @@ async fn worker(context: Context) -> ExitReason {
             let (handle, times): (regrow_term::Term, u8) = decode(&message.payload).unwrap();
             let regrow_term::Term::Bytes(handle) = handle else { panic!("no handle") };
             let id = BlobId::from_handle(&handle).unwrap();
-            (0..times).for_each(|_| context.hold_blob(id).unwrap());
+            context.receive_blob(id).unwrap();
+            (1..times).for_each(|_| context.hold_blob(id).unwrap());
             continue;
         };
         let (what, high, low): (u8, u64, u64) = decode(&message.payload).unwrap();

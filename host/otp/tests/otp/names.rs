@@ -1,6 +1,6 @@
 //! Registered names (rules P70, P71).
 
-use regrow_otp::{ExitReason, RegisterError, SpawnError, SpawnOptions};
+use regrow_otp::{ExitReason, Flag, Received, RegisterError, SpawnError, SpawnOptions};
 
 use crate::support::*;
 
@@ -38,6 +38,32 @@ fn p71_the_end_of_a_process_releases_its_name() {
         assert_eq!(context.unregister("it"), None);
         trace.note("unregistered");
         context.exit_process(pid, ExitReason::Kill);
+    });
+}
+
+#[test]
+fn p8_who_asks_when_the_end_is_decided_hears_of_it_when_the_name_is_free() {
+    check(&["noproc", "noproc", "free"], |context, trace| async move {
+        let named = SpawnOptions { name: Some("it".into()), ..Default::default() };
+        let pid = sleeper(&context, named);
+        settle(&context).await;
+        context.set_flag(Flag::TrapExit(true)).unwrap();
+        context.exit_process(pid, ExitReason::Kill);
+        let monitor = context.monitor(pid.into()).unwrap();
+        context.link(pid).unwrap();
+        // This applies all that, and the process has not had its turn.
+        assert!(!context.runtime().is_alive(pid));
+        for _ in 0..2 {
+            let Some(Received::Down { reason, .. } | Received::Exit { reason, .. }) =
+                context.receive(None).await
+            else {
+                panic!("no end")
+            };
+            assert_eq!(context.runtime().whereis("it"), None);
+            trace.note(reason);
+        }
+        trace.note("free");
+        assert!(!context.demonitor(monitor, true));
     });
 }
 

@@ -77,8 +77,10 @@ impl GuestState {
     pub(super) fn named_by(&self, via: Option<&wit::ViaRegistration>) -> Outcome<Option<NamedBy>> {
         let Some(wit::ViaRegistration { name, value }) = via else { return Ok(Ok(None)) };
         good!(self.may_name_by(name)?);
-        good!(check_message_bytes(&self.owner()?.context, value));
-        Ok(Ok(Some(Box::new((Arc::new(name.clone().into()), Bytes::copy_from_slice(value))))))
+        let context = &self.owner()?.context;
+        good!(check_message_bytes(context, value));
+        let value = context.carrying(Bytes::copy_from_slice(value));
+        Ok(Ok(Some(Box::new((Arc::new(name.clone().into()), value)))))
     }
 
     /// How an entry is started that the guest has been found to have a grant for.

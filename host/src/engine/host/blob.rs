@@ -42,9 +42,10 @@ impl Host for GuestState {
         let context = self.charge(0).await?;
         let mut hash = good!(context.blob(blob.into()).and_then(BlobHash::begin));
         loop {
-            match hash.step(HASHED_AT_ONCE) {
-                Some(hash) => return Ok(Ok(hash.to_vec())),
-                None => drop(self.charged(HASHED_AT_ONCE * HASH_COST).await?),
+            let (hashed, found) = hash.step(HASHED_AT_ONCE);
+            self.charged(hashed * HASH_COST).await?;
+            if let Some(found) = found {
+                return Ok(Ok(found.to_vec()));
             }
         }
     }
@@ -52,6 +53,11 @@ impl Host for GuestState {
     async fn hold(&mut self, blob: wit::BlobId) -> wasmtime::Result<Answer<()>> {
         let context = self.charged(0).await?;
         Ok(context.hold_blob(blob.into()).map_err(Into::into))
+    }
+
+    async fn receive(&mut self, blob: wit::BlobId) -> wasmtime::Result<Answer<()>> {
+        let context = self.charged(0).await?;
+        Ok(context.receive_blob(blob.into()).map_err(Into::into))
     }
 
     async fn release(&mut self, blob: wit::BlobId) -> wasmtime::Result<()> {

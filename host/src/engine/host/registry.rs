@@ -1,7 +1,7 @@
 //! `regrow:otp/registry`
 
 use regrow_otp::{
-    Context, LimitExceeded, LimitKind, MAX_INFO_ENTRIES, Registration, RegistryError, RegistryKind,
+    Context, LimitExceeded, LimitKind, Listing, MAX_INFO_ENTRIES, Registration, RegistryError, RegistryKind,
     RegistryOptions, Via,
 };
 use regrow_term::Matcher;
@@ -57,32 +57,42 @@ impl GuestState {
         Ok(Err(wit::RegistryError::Denied(format!("registries: {name:?} is not among the grants"))))
     }
 
-    /// What is listed of a registry, charged by its size.
+    /// What is listed of a registry, charged by its size, and also if it is too much.
     pub(super) async fn registrations(
         &mut self,
         context: &Context,
-        found: Vec<Registration>,
+        mut listing: Listing,
     ) -> Answer<Vec<wit::Registration>> {
-        let bytes = found.iter().map(|entry| entry.value.len()).sum();
-        check_listed(context, found.len(), bytes)?;
+        // One key and one entry are in the price of the call.
+        self.charge_moved(listing.keys().saturating_sub(1) * ENTRY_COST).await;
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        loop {
+            let some = listing.next_some(ENTRIES_AT_ONCE);
+            if some.is_empty() {
+                break;
+            }
+            let of_some: usize = some.iter().map(|entry| entry.value.len()).sum();
+            self.charge_moved(of_some + (some.len() - 1) * ENTRY_COST).await;
+            bytes += of_some;
+            found.extend(some);
+            check_listed(context, found.len(), bytes)?;
+        }
         found.iter().for_each(|entry| context.blobs_arrive(&entry.value));
-        // One is in the price of the call.
-        self.charge_moved(bytes + found.len().saturating_sub(1) * ENTRY_COST).await;
         let entry =
             |entry: Registration| wit::Registration { pid: entry.pid.into(), value: entry.value.to_vec() };
         Ok(found.into_iter().map(entry).collect())
     }
 
-    /// Charges a list of terms by its size.
+    /// Charges a list of terms by its size, also if it is too long.
     async fn terms<T: Into<Vec<u8>> + AsRef<[u8]>>(
         &mut self,
         context: &Context,
         found: Vec<T>,
     ) -> Answer<Vec<Vec<u8>>> {
         let bytes = found.iter().map(|term| term.as_ref().len()).sum();
+        self.charge_moved(bytes + found.len().saturating_sub(1) * ENTRY_COST).await;
         check_listed(context, found.len(), bytes)?;
         found.iter().for_each(|term| context.blobs_arrive(term.as_ref()));
-        self.charge_moved(bytes + found.len().saturating_sub(1) * ENTRY_COST).await;
         Ok(found.into_iter().map(Into::into).collect())
     }
 
@@ -109,16 +119,16 @@ impl GuestState {
                 }
                 matches += 1;
                 if wants_results {
-                    context.blobs_arrive(&result);
                     bytes += result.len();
                     results.push(std::mem::take(&mut result));
-                    good!(check_listed(&context, results.len(), bytes));
                 }
                 result.clear();
             }
             // What it takes grows with the specification, too.
             self.charged(read + looked_at * (ENTRY_COST + spec.len())).await?;
+            good!(check_listed(&context, results.len(), bytes));
             if looked_at < ENTRIES_AT_ONCE {
+                results.iter().for_each(|result| context.blobs_arrive(result));
                 return Ok(Ok((results, matches)));
             }
         }
@@ -169,11 +179,11 @@ impl Host for GuestState {
         let context = self.charge(registry.len() + key.len() + match_spec.len() + ENTRY_COST).await?;
         good!(self.may_use_registry(&registry)?);
         let matcher = good!(registry_matcher(&match_spec));
-        let own = good!(context.runtime().registered_values(&registry, &key, context.pid()));
-        // All of them are looked at in one go.
-        good!(check_listed(&context, own.len(), 0));
-        self.charge_moved(own.len() * (ENTRY_COST + match_spec.len())).await;
-        Ok(context.unregister_match(&registry, &key, &matcher).map_err(Into::into))
+        let mut own = good!(context.unregister_match(&registry, &key));
+        while let Some(work) = own.look(&matcher) {
+            self.charged(work + ENTRY_COST + match_spec.len()).await?;
+        }
+        Ok(Ok(own.finish(&context)))
     }
 
     async fn update_value(
@@ -195,8 +205,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Answer<Vec<wit::Registration>>> {
         let context = self.charge(registry.len() + key.len()).await?;
         good!(self.may_use_registry(&registry)?);
-        // One more than may be listed tells that there are too many.
-        let found = good!(context.runtime().lookup_key(&registry, &key, MAX_INFO_ENTRIES + 1));
+        let found = good!(context.runtime().list_key(&registry, &key));
         Ok(self.registrations(&context, found).await)
     }
 
@@ -210,7 +219,7 @@ impl Host for GuestState {
     async fn keys(&mut self, registry: String, pid: types::Pid) -> wasmtime::Result<Answer<Vec<Vec<u8>>>> {
         let context = self.charge(registry.len() + ENTRY_COST).await?;
         good!(self.may_use_registry(&registry)?);
-        let keys = good!(context.runtime().registered_keys(&registry, pid.into(), MAX_INFO_ENTRIES + 1));
+        let keys = good!(context.runtime().registered_keys(&registry, pid.into()));
         Ok(self.terms(&context, keys).await)
     }
 

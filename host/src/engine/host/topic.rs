@@ -1,7 +1,7 @@
 //! `regrow:otp/topic`
 
 use bytes::Bytes;
-use regrow_otp::{MAX_INFO_ENTRIES, RegistryError, Topic};
+use regrow_otp::{RegistryError, Topic};
 
 use crate::engine::bindings::regrow::otp::registry::Registration;
 use crate::engine::bindings::regrow::otp::topic::{Host, Outcome};
@@ -44,7 +44,7 @@ impl Host for GuestState {
     ) -> wasmtime::Result<Answer<Vec<Registration>>> {
         let context = self.charge(registry.len() + topic.len()).await?;
         good!(self.may_use_registry(&registry)?);
-        let found = good!(context.subscribers(&registry, &topic, MAX_INFO_ENTRIES + 1));
+        let found = good!(context.subscribers(&registry, &topic));
         Ok(self.registrations(&context, found).await)
     }
 
@@ -59,6 +59,7 @@ impl Host for GuestState {
         good!(self.may_use_registry(&registry)?);
         let but = but.map(Into::into);
         let mut broadcast = good!(context.broadcast(&registry, &topic, but, Bytes::from(payload)));
+        self.charge_moved(broadcast.keys().saturating_sub(1) * SEND_COST).await;
         loop {
             let sent = broadcast.send_some(&context, AT_ONCE);
             self.charged(sent * SEND_COST).await?;

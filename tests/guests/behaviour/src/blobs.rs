@@ -6,6 +6,7 @@ use regrow_sdk::blob::{Blob, BlobError};
 use regrow_sdk::mailbox;
 use regrow_sdk::process::{self, SpawnOptions};
 use regrow_sdk::registry::Registry;
+use regrow_sdk::supervisor::{ChildSpec, ChildState, Supervisor};
 use regrow_sdk::sys::bindings::regrow::otp::blob as raw;
 use regrow_sdk::table::{Expression, Kind, MatchSpec, Table, TableOptions};
 use regrow_sdk::topic::PubSub;
@@ -129,6 +130,23 @@ pub fn blobs(_: ()) -> Result<(), ExitReason> {
     assert_eq!(second.to_vec()?, b"kept");
     drop(second);
     assert!(is_gone(published));
+
+    // In the specification of a child, which gets it again when it is restarted.
+    let tree = Supervisor::new().intensity(5, Duration::from_secs(5)).start_link()?;
+    let (for_child, blob) = make()?;
+    tree.start_child(&ChildSpec::worker("reader", "helper-blob-reader").argument(&blob))?;
+    drop(blob);
+    let reader = || tree.which_children().expect("it answers")[0].state;
+    for _ in 0..2 {
+        let ChildState::Running(pid) = reader() else { panic!("it does not run") };
+        ended(pid)?;
+        while reader() == ChildState::Running(pid) {}
+    }
+    assert!(!is_gone(for_child));
+    tree.terminate_child("reader")?;
+    assert!(!is_gone(for_child), "it could be restarted");
+    tree.delete_child("reader")?;
+    assert!(is_gone(for_child));
     Ok(())
 }
 
@@ -139,6 +157,7 @@ pub fn nonsense(_: ()) -> Result<(), ExitReason> {
     assert!(matches!(raw::read(invented, 0, 0), Err(raw::BlobError::Gone)));
     assert!(matches!(raw::hash(invented), Err(raw::BlobError::Gone)));
     assert!(matches!(raw::hold(invented), Err(raw::BlobError::Gone)));
+    assert!(matches!(raw::receive(invented), Err(raw::BlobError::Gone)));
     raw::release(invented);
     let blob = Blob::new(b"")?;
     assert!(blob.is_empty()? && blob.to_vec()?.is_empty());

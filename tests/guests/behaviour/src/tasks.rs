@@ -27,6 +27,7 @@ pub enum Job {
     Leave,
     /// Traps exits, tells this process so, and hangs.
     Stubborn(Pid),
+    CrashWhenTold,
     /// Tells this process that it runs, and hangs.
     Tell(Pid),
 }
@@ -39,6 +40,10 @@ pub fn work(job: Job) -> u64 {
             wait
         }
         Job::Crash => panic!("as it was told"),
+        Job::CrashWhenTold => {
+            mailbox::receive_message(None);
+            panic!("as it was told")
+        }
         Job::Leave => process::exit(ExitReason::Normal),
         Job::Stubborn(pid) => {
             let _ = process::set_flag(process::Flag::TrapExit(true));
@@ -111,9 +116,10 @@ pub fn tasks(_: ()) -> Result<(), ExitReason> {
     await_end(done.pid())?;
     assert_eq!(done.shutdown(Shutdown::BrutalKill), Some(Ok(9)));
     // T12: no failure reaches who has ignored it.
-    let ignored = start(Job::Crash)?;
+    let ignored = start(Job::CrashWhenTold)?;
     let pid = ignored.pid();
     ignored.ignore();
+    mailbox::send(pid, &())?;
     await_end(pid)?;
     // T13
     let pid = regrow_sdk::task!(work).start_and_forget(&Job::Square(5))?;

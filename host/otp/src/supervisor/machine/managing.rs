@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use regrow_term::Term;
-
 use super::{Child, ChildKey, Machine, Mode, Phase, Purpose, Status, Then};
 use crate::pid::ReplyTo;
 use crate::supervisor::request::{ChildName, ManagementError, Request, Response};
 use crate::supervisor::spec::ChildSpec;
+use crate::supervisor::start::Arguments;
 use crate::supervisor::validate::{SpecError, check_child};
 
 impl Machine {
@@ -46,9 +45,10 @@ impl Machine {
             Mode::FromTemplate { .. } => return Err(ManagementError::DynamicChildren),
             Mode::Partitions { size } => return Err(ManagementError::NoPartitions(*size)),
             Mode::Dynamic { extra_arguments, .. } if !extra_arguments.is_empty() => {
-                let start = spec.start.with_arguments(extra_arguments, &[]);
+                let start = spec.start.with_arguments(&extra_arguments.terms, &[]);
                 spec.start = start
                     .ok_or_else(|| ManagementError::Invalid(SpecError::TakesNoArguments(spec.id.clone())))?;
+                spec.blobs = spec.blobs.and(&extra_arguments.blobs);
             }
             Mode::Dynamic { .. } | Mode::Static => {}
         }
@@ -65,15 +65,16 @@ impl Machine {
         self.start_new(spec, from)
     }
 
-    fn start_from_template(&mut self, arguments: &[Term], from: ReplyTo) -> Result<(), ManagementError> {
+    fn start_from_template(&mut self, arguments: &Arguments, from: ReplyTo) -> Result<(), ManagementError> {
         let Mode::FromTemplate { template, .. } = &self.mode else {
             return Err(ManagementError::StaticChildren);
         };
         let mut spec = template.clone();
         if !arguments.is_empty() {
-            let start = spec.start.with_arguments(&[], arguments);
+            let start = spec.start.with_arguments(&[], &arguments.terms);
             spec.start = start
                 .ok_or_else(|| ManagementError::Invalid(SpecError::TakesNoArguments(spec.id.clone())))?;
+            spec.blobs = spec.blobs.and(&arguments.blobs);
         }
         self.start_new(spec, from)
     }

@@ -24,6 +24,7 @@ use crate::supervisor::definition::{Children, SupervisorSpec};
 use crate::supervisor::intensity::RestartWindow;
 use crate::supervisor::request::{ManagementError, Request, Response};
 use crate::supervisor::spec::{ChildSpec, SupFlags};
+use crate::supervisor::start::Arguments;
 
 /// Names a child for as long as the supervisor knows it. Ascending in start order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -204,7 +205,7 @@ enum Deferred {
 enum Mode {
     Static,
     FromTemplate { template: ChildSpec, max_children: u64 },
-    Dynamic { max_children: u64, extra_arguments: Vec<regrow_term::Term> },
+    Dynamic { max_children: u64, extra_arguments: Arguments },
     Partitions { size: usize },
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use regrow_otp::testing::kept_bytes;
 use regrow_otp::{
-    CallError, Destination, ExitReason, Limits, MAX_KEY_BYTES, MessageKind, Received, RegistryError,
-    RegistryKind, RegistryOptions, SendError, SpawnError, SpawnOptions,
+    CallError, Destination, ExitReason, Flag, LimitKind, Limits, MAX_KEY_BYTES, MAX_REGISTRATIONS_IN_ALL,
+    MessageKind, Received, RegistryError, RegistryKind, RegistryOptions, SendError, SpawnError, SpawnOptions,
 };
 use regrow_term::{Clause, Expression, MatchSpec, Matcher, Pattern, Term, decode};
 
@@ -59,13 +59,13 @@ fn r3_r8_r9_duplicate_keys_count_and_go_together() {
         trace.note(format!("{:?}", lookup(&context, "k")));
         let (runtime, own) = (context.runtime(), context.pid());
         let keys = |pid| -> Vec<String> {
-            let keys = runtime.registered_keys("r", pid, 1_000).unwrap();
+            let keys = runtime.registered_keys("r", pid).unwrap();
             keys.iter().map(|key| decode(key).unwrap()).collect()
         };
         trace.note(keys(own).join(" "));
         let values = runtime.registered_values("r", &term("k"), own).unwrap();
         trace.note(format!("{:?}", values.iter().map(|value| decode(value).unwrap()).collect::<Vec<i64>>()));
-        let counted = runtime.count_key("r", &term("k")).unwrap();
+        let counted = runtime.lookup_key("r", &term("k"), 100).unwrap().len();
         trace.note(format!("{counted} of {}", runtime.registry_len("r").unwrap()));
         context.unregister_key("r", &term("k")).unwrap();
         trace.note(format!("{:?}", lookup(&context, "k")));
@@ -86,7 +86,7 @@ fn r5_keys_compare_exactly_and_nothing_in_them_is_a_wildcard() {
         assert_eq!(decode::<String>(&found[0].value).unwrap(), "float");
         trace.note("1 and 1.0");
         for key in ["_", "$1", "*"] {
-            assert_eq!(context.runtime().count_key("r", &term(key)), Ok(0));
+            assert_eq!(context.runtime().lookup_key("r", &term(key), 100), Ok(vec![]));
         }
         trace.note("_");
     });
@@ -104,7 +104,7 @@ fn r6_entries_vanish_before_anybody_hears_of_their_owners_end() {
         });
         trace.note(context.await_down(other).await);
         let runtime = context.runtime();
-        let keys = runtime.registered_keys("r", other, 1_000).unwrap().len();
+        let keys = runtime.registered_keys("r", other).unwrap().len();
         trace.note(format!("{keys} and {}", runtime.registry_len("r").unwrap()));
     });
 }
@@ -314,8 +314,13 @@ fn r13_selections_look_at_key_pid_and_value() {
             ]),
         };
         trace.note(select(&Matcher::new(&MatchSpec(vec![clause])).unwrap()));
-        let removed = context.unregister_match("r", &term("c"), &more_than(2)).unwrap();
-        assert_eq!(context.unregister_match("r", &term("b"), &more_than(2)), Ok(0));
+        let end_matching = |key: &str| {
+            let mut own = context.unregister_match("r", &term(key)).unwrap();
+            while own.look(&more_than(2)).is_some() {}
+            own.finish(&context)
+        };
+        let removed = end_matching("c");
+        assert_eq!(end_matching("b"), 0);
         trace.note(format!("{removed} unregistered"));
         trace.note(format!("{} left", context.runtime().registry_len("r").unwrap() - 1));
     });
@@ -357,7 +362,7 @@ fn r15_r17_partitions_are_one_registry_and_bad_input_does_nothing() {
             for key in 0..100 {
                 context.register_key(&name, &term(&key), &term(&key)).unwrap();
             }
-            let own = context.runtime().registered_keys(&name, context.pid(), 1_000).unwrap();
+            let own = context.runtime().registered_keys(&name, context.pid()).unwrap();
             assert_eq!(own, (0..100).map(|key| term(&key)).collect::<Vec<_>>());
             assert_eq!(context.runtime().registry_len(&name), Ok(100));
         }
@@ -400,6 +405,54 @@ fn r15_r17_partitions_are_one_registry_and_bad_input_does_nothing() {
         assert_eq!(context.await_down(poor).await, ExitReason::Normal);
         assert_eq!(context.runtime().registry_len("1"), Ok(100));
         trace.note("no room");
+    });
+}
+
+#[test]
+fn a_process_is_registered_10_000_times_at_most_wherever_that_is() {
+    check(&["refused", "again", "as before"], |context, trace| async move {
+        let before = kept_bytes(context.runtime(), context.pid());
+        for (name, kind) in [("r", RegistryKind::Duplicate), ("s", RegistryKind::Unique)] {
+            context.start_registry(RegistryOptions::new(name, kind)).unwrap();
+        }
+        for number in 0..MAX_REGISTRATIONS_IN_ALL / 2 {
+            context.register_key("r", &term(&(number % 100)), &term(&())).unwrap();
+            context.register_key("s", &term(&number), &term(&())).unwrap();
+        }
+        let refused = context.register_key("s", &term("more"), &term(&()));
+        assert!(
+            matches!(refused, Err(RegistryError::Limit(limit)) if limit.limit == LimitKind::Registrations)
+        );
+        trace.note("refused");
+        context.unregister_key("r", &term(&7)).unwrap();
+        context.register_key("s", &term("more"), &term(&())).unwrap();
+        trace.note("again");
+        for number in 0..MAX_REGISTRATIONS_IN_ALL / 2 {
+            context.unregister_key("r", &term(&(number % 100))).unwrap();
+            context.unregister_key("s", &term(&number)).unwrap();
+        }
+        context.unregister_key("s", &term("more")).unwrap();
+        assert_eq!(kept_bytes(context.runtime(), context.pid()), before);
+        trace.note("as before");
+    });
+}
+
+#[test]
+fn r17_a_registry_with_very_many_entries_ends_by_and_by() {
+    check(&["given back"], |context, trace| async move {
+        let keeper = context.start_registry(RegistryOptions::new("r", RegistryKind::Duplicate)).unwrap();
+        context.set_flag(Flag::TrapExit(true)).unwrap();
+        let before = kept_bytes(context.runtime(), context.pid());
+        for number in 0..5_000 {
+            context.register_key("r", &term(&number), &term(&())).unwrap();
+        }
+        assert!(kept_bytes(context.runtime(), context.pid()) > before + 5_000 * 192);
+        context.exit_process(keeper, ExitReason::Kill);
+        context.await_down(keeper).await;
+        assert_eq!(context.runtime().registry_len("r").err(), Some(RegistryError::NoRegistry));
+        settle(&context).await;
+        assert_eq!(kept_bytes(context.runtime(), context.pid()), before);
+        trace.note("given back");
     });
 }
 

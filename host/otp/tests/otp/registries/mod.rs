@@ -3,6 +3,7 @@
 mod keys;
 mod locks;
 mod model;
+mod threads;
 mod topics;
 
 use std::time::Duration;

@@ -1,5 +1,8 @@
 //! Dynamic children: simple_one_for_one and DynamicSupervisor (rules S61 to S65, DS1 to DS7).
 
+use regrow_otp::BlobId;
+use regrow_otp::testing::blobs;
+
 use super::*;
 
 /// What a template starts: its last argument is its script, those before it are noted.
@@ -46,7 +49,7 @@ fn simple(seed: u64, intensity: u32, change: impl Fn(ChildSpec) -> ChildSpec) ->
 }
 
 fn dynamic(seed: u64, max_children: Option<u64>, extra: &[&str]) -> Tree {
-    let extra = extra.iter().map(|word| Term::from(*word)).collect();
+    let extra: Vec<Term> = extra.iter().map(|word| Term::from(*word)).collect();
     Tree::start_spec(seed, |_| {
         SupervisorSpec::dynamic("app", None, 3, Duration::from_secs(5), max_children, extra).unwrap()
     })
@@ -236,6 +239,28 @@ fn ds7_on_stop_each_child_has_its_own_time() {
 }
 
 /// Rule S61: ten times as many children cost ten times as much, within a slack.
+#[test]
+fn arguments_hold_the_blobs_that_they_refer_to_as_long_as_the_child_is_kept() {
+    for_seeds(|seed| {
+        let mut tree = simple(seed, 5, |spec| spec);
+        let ids = tree.ask(|context, root| async move {
+            let ids = [0; 2].map(|_| context.create_blob(bytes::Bytes::from_static(b"bytes")).unwrap());
+            let arguments = |id: &BlobId| vec![Term::Bytes(id.to_handle()), Term::from("run")];
+            let mut pids = Vec::new();
+            for id in &ids {
+                pids.push(running(supervisors::start_from_template(&context, &root, arguments(id)).await));
+            }
+            supervisors::terminate_child(&context, &root, pids[1]).await.unwrap();
+            ids
+        });
+        // Its creator has ended, and the children have not said that they hold anything.
+        assert_eq!(blobs(tree.simulator.runtime()), 1, "{ids:?}");
+        tree.simulator.runtime().exit(tree.root, ExitReason::Shutdown);
+        tree.simulator.run();
+        assert_eq!(blobs(tree.simulator.runtime()), 0);
+    });
+}
+
 #[test]
 fn s61_starting_and_stopping_scales_linearly() {
     let polls = |children: usize, dynamic: bool| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use regrow_otp::Context;
 use regrow_otp::supervisor::{
     self as supervisors, Backoff, ChildInfo, ChildSpec, ChildState, ManagementError, OverIntensity, Restart,
     Shutdown, StartChild, StartedChild,
@@ -12,8 +13,9 @@ use crate::engine::bindings::regrow::otp::supervisor as sup;
 use crate::engine::bindings::regrow::otp::supervisor::SupervisorError;
 use crate::engine::host::convert::whole_milliseconds;
 
-pub(super) fn with_start(spec: &sup::ChildSpec, start: Arc<dyn StartChild>) -> ChildSpec {
+pub(super) fn with_start(context: &Context, spec: &sup::ChildSpec, start: Arc<dyn StartChild>) -> ChildSpec {
     ChildSpec {
+        blobs: context.blobs_in(&spec.argument),
         restart: match spec.restart {
             sup::Restart::Permanent => Restart::Permanent,
             sup::Restart::Transient => Restart::Transient,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regrow_otp::supervisor::{
-    self as supervisors, AutoShutdown, ChildSpec, ManagementError, SpecError, StartChild, Strategy, SupFlags,
-    SupervisorSpec, joined_arguments,
+    self as supervisors, Arguments, AutoShutdown, ChildSpec, ManagementError, SpecError, StartChild,
+    Strategy, SupFlags, SupervisorSpec, joined_arguments,
 };
 use regrow_otp::{
     Context, Destination, ExitReason, LimitExceeded, MAX_INFO_ENTRIES, SpawnOptions, StartOutcome, check_name,
@@ -107,7 +107,8 @@ impl GuestState {
     }
 
     fn child_spec(&self, spec: &sup::ChildSpec) -> Outcome<ChildSpec> {
-        Ok(self.child_start(spec)?.map(|start| with_start(spec, Arc::new(start))))
+        let context = &self.owner()?.context;
+        Ok(self.child_start(spec)?.map(|start| with_start(context, spec, Arc::new(start))))
     }
 
     fn supervisor_spec(&self, spec: sup::SupervisorSpec) -> Outcome<SupervisorSpec> {
@@ -148,7 +149,7 @@ impl GuestState {
                 Err(vec![SpecError::AutoShutdownOfDynamic])
             }
             sup::Children::Dynamic(extra) => {
-                let extra = good!(terms(&extra));
+                let extra = Arguments::of(&owner.context, good!(terms(&extra)));
                 SupervisorSpec::dynamic(path, spec.name, flags.intensity, flags.period, None, extra)
             }
             sup::Children::Partitions((count, child)) => {
@@ -177,7 +178,7 @@ impl GuestState {
                     }
                 }
                 SupervisorSpec::partitioned(path, name, flags, count, |n| {
-                    with_start(&child, partition(&start, n))
+                    with_start(&owner.context, &child, partition(&start, n))
                 })
             }
         };

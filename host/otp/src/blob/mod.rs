@@ -4,7 +4,10 @@
 //! A handle is data: a byte string that begins with [`BLOB_MARK`] and goes on with 128 random bits. Whoever has it can read the blob
 //! as long as somebody holds it: a process, or a payload that is on its way or is kept somewhere in the host. Payloads are searched for
 //! handles when the host takes them over, and when a process gets them: until it lets go, or ends, it holds what has come with them. The
-//! creator is charged once.
+//! creator is charged once for the bytes; who holds a blob, for holding it.
+
+mod hash;
+mod held;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,14 +17,15 @@ use std::sync::{Arc, OnceLock, Weak};
 use bytes::Bytes;
 use memchr::memmem;
 use regrow_term::{BLOB_MARK, BlobId};
-use sha2::{Digest, Sha256};
 
+pub use self::hash::BlobHash;
+pub(crate) use self::held::HeldBlobs;
+pub use self::held::MAX_HELD_BLOBS;
 use crate::by_random::ByRandom;
 use crate::exit_reason::LimitExceeded;
 use crate::holdings::Keeper;
 use crate::limits::Limits;
 use crate::process::Context;
-use crate::received::Received;
 use crate::runtime::Inner;
 use crate::sync::Mutex;
 use crate::timer::Component;
@@ -39,7 +43,7 @@ pub enum BlobError {
     Gone,
     /// The range is not within it; how long it is.
     OutOfRange(u64),
-    /// The process has no room for it (`kept_bytes`), or the bytes are more than a message may have.
+    /// The process has no room for it (`kept_bytes`), holds [`MAX_HELD_BLOBS`], or the bytes are more than a message may have.
     Limit(LimitExceeded),
 }
 
@@ -94,18 +98,18 @@ impl Blobs {
         self.by_id.lock().get(&id)?.upgrade()
     }
 
-    /// Those whose handles are in a payload, each once.
-    fn carried(&self, payload: &[u8]) -> Vec<Arc<Blob>> {
+    /// Those whose handles are in a payload, and how often.
+    fn carried(&self, payload: &[u8]) -> Vec<(Arc<Blob>, u64)> {
         if self.alive.load(Ordering::Acquire) == 0 {
             return Vec::new();
         }
-        let mut found: BTreeMap<BlobId, Arc<Blob>> = BTreeMap::new();
+        let mut found: BTreeMap<BlobId, (Arc<Blob>, u64)> = BTreeMap::new();
         for at in memmem::find_iter(payload, &BLOB_MARK).take(MAX_BLOBS_IN_PAYLOAD) {
             let Some(id) = BlobId::at_start_of(&payload[at..]) else { break };
-            if !found.contains_key(&id)
-                && let Some(blob) = self.get(id)
-            {
-                found.insert(id, blob);
+            if let Some((_, times)) = found.get_mut(&id) {
+                *times += 1;
+            } else if let Some(blob) = self.get(id) {
+                found.insert(id, (blob, 1));
             }
         }
         found.into_values().collect()
@@ -184,53 +188,30 @@ impl Drop for Blob {
     }
 }
 
-/// A blob that a process holds.
-pub(crate) struct HeldBlob {
-    _blob: Arc<Blob>,
-    /// How often the process has said that it holds it.
-    times: u64,
-    /// It has come with a payload, and the process has not yet said so.
-    arrived: bool,
-}
-
-/// What a process holds of blobs, and those that it has made.
-#[derive(Default)]
-pub(crate) struct HeldBlobs {
-    held: BTreeMap<BlobId, HeldBlob>,
-    created: Vec<Weak<Blob>>,
-}
-
-impl HeldBlobs {
-    fn entry(&mut self, blob: &Arc<Blob>) -> &mut HeldBlob {
-        let new = || HeldBlob { _blob: blob.clone(), times: 0, arrived: false };
-        self.held.entry(blob.id).or_insert_with(new)
-    }
-
-    fn note_created(&mut self, blob: &Arc<Blob>) {
-        if self.created.len() == self.created.capacity() {
-            self.created.retain(|blob| blob.strong_count() > 0);
-        }
-        self.created.push(Arc::downgrade(blob));
-    }
-
-    /// Its process has ended.
-    pub(crate) fn end(self, component: &Component) {
-        // Of those that it alone held nothing is left to be charged for.
-        drop(self.held);
-        self.created.iter().filter_map(Weak::upgrade).for_each(|blob| blob.orphan(component));
-    }
-}
-
 /// A payload, and the blobs that it holds.
 struct Carrier {
     payload: Bytes,
-    _held: Carried,
+    _carried: CarriedBlobs,
 }
 
-/// Blobs that are held by what carries their handles.
-pub(crate) struct Carried(
-    #[expect(dead_code, reason = "they are held as long as it is there")] Vec<Arc<Blob>>,
-);
+/// Blobs that are held by what carries their handles, as long as it is there.
+#[derive(Clone, Default)]
+pub struct CarriedBlobs(Option<Arc<Vec<Arc<Blob>>>>);
+
+impl CarriedBlobs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// These, and others.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        match (&self.0, &others.0) {
+            (Some(these), Some(others)) => Self(Some(Arc::new([&***these, &***others].concat()))),
+            (these, others) => Self(these.as_ref().or(others.as_ref()).cloned()),
+        }
+    }
+}
 
 impl AsRef<[u8]> for Carrier {
     fn as_ref(&self) -> &[u8] {
@@ -241,14 +222,15 @@ impl AsRef<[u8]> for Carrier {
 impl Inner {
     /// A payload that the host takes over: it holds the blobs whose handles are in it.
     pub(crate) fn carrying(&self, payload: Bytes) -> Bytes {
-        let blobs = self.blobs.carried(&payload);
-        if blobs.is_empty() { payload } else { Bytes::from_owner(Carrier { payload, _held: Carried(blobs) }) }
+        let carried = self.blobs_in(&payload);
+        if carried.is_empty() { payload } else { Bytes::from_owner(Carrier { payload, _carried: carried }) }
     }
 
     /// The blobs whose handles are in what the host is about to keep.
-    pub(crate) fn blobs_in(&self, payload: &[u8]) -> Option<Arc<Carried>> {
-        let blobs = self.blobs.carried(payload);
-        (!blobs.is_empty()).then(|| Arc::new(Carried(blobs)))
+    pub(crate) fn blobs_in(&self, payload: &[u8]) -> CarriedBlobs {
+        let carried = self.blobs.carried(payload);
+        let blobs = || Arc::new(carried.iter().map(|(blob, _)| blob.clone()).collect());
+        CarriedBlobs((!carried.is_empty()).then(blobs))
     }
 }
 
@@ -274,9 +256,8 @@ impl Context {
         });
         inner.blobs.alive.fetch_add(1, Ordering::AcqRel);
         inner.blobs.by_id.lock().insert(id, Arc::downgrade(&blob));
-        let mut held = holdings.held.lock();
-        held.blobs.entry(&blob).times = 1;
-        held.blobs.note_created(&blob);
+        // One that can't be held is gone, and what it was charged with given back.
+        self.hold_new_blob(&blob)?;
         Ok(id)
     }
 
@@ -288,109 +269,14 @@ impl Context {
         self.runtime().inner.blobs.get(id).ok_or(BlobError::Gone)
     }
 
-    /// Holds a blob once more, until as many [`Context::release_blob`], or this process's end. The first time after it has arrived it is
-    /// what has arrived.
-    ///
-    /// # Errors
-    /// [`BlobError::Gone`]
-    pub fn hold_blob(&self, id: BlobId) -> Result<(), BlobError> {
-        let blob = self.blob(id)?;
-        let held = &mut self.process().holdings().held.lock().blobs;
-        let held = held.entry(&blob);
-        held.times += 1;
-        held.arrived = false;
-        Ok(())
-    }
-
-    /// Holds a blob once less, or lets go of one that has only arrived. Nothing happens if this process does not hold it.
-    pub fn release_blob(&self, id: BlobId) {
-        let mut held = self.process().holdings().held.lock();
-        let Some(of_id) = held.blobs.held.get_mut(&id) else { return };
-        match of_id.times.checked_sub(1) {
-            Some(less) => of_id.times = less,
-            None => of_id.arrived = false,
-        }
-        if of_id.times == 0 && !of_id.arrived {
-            let gone = held.blobs.held.remove(&id);
-            drop(held);
-            drop(gone);
-        }
-    }
-
-    /// This process is about to get these bytes: it holds the blobs whose handles are in them until it says otherwise.
-    pub fn blobs_arrive(&self, payload: &[u8]) {
-        let carried = self.runtime().inner.blobs.carried(payload);
-        if carried.is_empty() {
-            return;
-        }
-        let mut held = self.process().holdings().held.lock();
-        for blob in &carried {
-            let of_id = held.blobs.entry(blob);
-            of_id.arrived = true;
-        }
-    }
-
-    /// This process begins anew with these bytes, and nothing else of its memory: it holds the blobs whose handles are in them, as if they
-    /// had come now.
-    pub fn blobs_begin_anew(&self, state: &[u8]) {
-        let Some(holdings) = self.process().holdings.get() else { return };
-        let carried = self.runtime().inner.blobs.carried(state);
-        let old = std::mem::take(&mut holdings.held.lock().blobs.held);
-        let mut held = holdings.held.lock();
-        for blob in &carried {
-            held.blobs.entry(blob).arrived = true;
-        }
-        drop(held);
-        drop(old);
-    }
-
-    /// As [`Context::blobs_arrive`], with what has been received.
-    pub fn blobs_arrive_with(&self, received: &Received) {
-        match received {
-            Received::Message(message) => self.blobs_arrive(&message.payload),
-            Received::Timer { payload, .. } | Received::Reply { payload, .. } => self.blobs_arrive(payload),
-            Received::System(system) => self.blobs_arrive(&system.payload),
-            Received::Down { .. } | Received::Exit { .. } => {}
-        }
-    }
-
     /// A payload that the host keeps for this process, which holds the blobs whose handles are in it.
     pub fn carrying(&self, payload: Bytes) -> Bytes {
         self.runtime().inner.carrying(payload)
     }
-}
 
-/// The SHA-256 of a blob in the making: of a large one it takes a while.
-pub struct BlobHash {
-    blob: Arc<Blob>,
-    bytes: Bytes,
-    at: usize,
-    hasher: Sha256,
-}
-
-impl BlobHash {
-    /// Begins.
-    ///
-    /// # Errors
-    /// [`BlobError::Gone`]
-    pub fn begin(blob: Arc<Blob>) -> Result<Self, BlobError> {
-        let bytes = blob.bytes()?;
-        Ok(Self { blob, bytes, at: 0, hasher: Sha256::new() })
-    }
-
-    /// Goes on with so many bytes; the hash, when that was all. It is computed once.
-    pub fn step(&mut self, at_most: usize) -> Option<[u8; 32]> {
-        if let Some(hash) = self.blob.hash.get() {
-            return Some(*hash);
-        }
-        let end = self.at.saturating_add(at_most).min(self.bytes.len());
-        self.hasher.update(&self.bytes[self.at..end]);
-        self.at = end;
-        if end < self.bytes.len() {
-            return None;
-        }
-        let hash = std::mem::take(&mut self.hasher).finalize().into();
-        Some(*self.blob.hash.get_or_init(|| hash))
+    /// The blobs whose handles are in what the host keeps in another form.
+    pub fn blobs_in(&self, payload: &[u8]) -> CarriedBlobs {
+        self.runtime().inner.blobs_in(payload)
     }
 }
 
