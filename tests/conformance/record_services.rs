@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use regrow_scenario::services::{Scenario, generate, parse};
+use regrow_scenario::services::generate;
+use regrow_scenario::text::{Scenario, parse};
 
 use crate::{Beam, TIMES, recorded};
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use regrow_scenario::supervision::{Scenario, generate, parse};
+use regrow_scenario::supervision::generate;
+use regrow_scenario::text::{Scenario, parse};
 use regrow_tests::play_supervision;
 
 use crate::{Beam, TIMES, recorded};

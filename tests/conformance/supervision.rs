@@ -3,7 +3,7 @@
 
 mod recorded;
 
-use regrow_scenario::supervision::{Scenario, parse};
+use regrow_scenario::text::{Scenario, parse};
 use regrow_tests::play_supervision;
 
 /// Orders of turns in which each scenario is played.

@@ -1,3 +1,5 @@
+//! What goes wrong with tables.
+
 use alloc::string::{String, ToString};
 use core::fmt;
 

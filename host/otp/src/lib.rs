@@ -70,7 +70,9 @@ pub use budget::{Budget, BudgetUse, Charge, DEFAULT_SHARE, MAX_SHARE, Resource, 
 pub use clock::{Clock, Instant, SystemClock, VirtualClock};
 pub use event::{Decision, Event, EventSink, Exited, ReportKind, SignalWork, SupervisorReport, Waiter};
 pub use exit_reason::{ExitReason, LimitExceeded, LimitKind, MAX_REASON_BYTES, WasmTrap};
-pub use group::{GroupError, MAX_GROUP_BYTES, MAX_GROUP_MONITORS, MAX_MEMBERSHIPS, StartScope};
+pub use group::{
+    GroupError, MAX_GROUP_BYTES, MAX_GROUP_MONITORS, MAX_MEMBERSHIPS, MAX_MEMBERSHIPS_IN_ALL, StartScope,
+};
 pub use info::{InfoItem, InfoTooLarge, MAX_INFO_ENTRIES, ProcessInfo};
 pub use limits::{Limits, WhenFull, tightened};
 pub use monitor::MonitorOptions;

@@ -13,7 +13,7 @@ use regrow_otp::{
     Context, ExitReason, MessageKind, Pid, Received, RegistryKind, RegistryOptions, Simulator, SpawnOptions,
     SystemKind, SystemMessage,
 };
-use regrow_scenario::services::Scenario;
+use regrow_scenario::text::Scenario;
 use regrow_term::{Term, decode};
 
 use operations::Actor;

@@ -12,7 +12,8 @@ use regrow_otp::{
     Context, ExitReason, MessageKind, Pid, Received, RegisterError, Simulator, SpawnError, SpawnOptions,
     StartOutcome,
 };
-use regrow_scenario::supervision::Scenario;
+use regrow_scenario::supervision::is_dynamic;
+use regrow_scenario::text::Scenario;
 
 use answers::ask;
 use children::{Declared, declared, show_spec_error};
@@ -31,7 +32,7 @@ const MAX_ROUNDS: u32 = 1_000;
 pub fn play_supervision(scenario: &Scenario, seed: u64) -> Vec<Vec<String>> {
     let shared = Arc::new(Shared::default());
     let simulator = Simulator::new(seed, Box::new(Sink(shared.clone())));
-    let mut player = Player { simulator, shared, is_dynamic: scenario.is_dynamic() };
+    let mut player = Player { simulator, shared, is_dynamic: is_dynamic(scenario) };
     scenario.steps.iter().map(|(step, _)| player.step(step)).collect()
 }
 

@@ -22,6 +22,7 @@ mod random;
 pub mod services;
 mod shrink;
 pub mod supervision;
+pub mod text;
 pub mod wire;
 
 pub use generate::generate;

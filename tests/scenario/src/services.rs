@@ -14,7 +14,7 @@
 //!   `select R N`, `count_select R N`.
 
 use crate::random::Random;
-pub use crate::supervision::{Scenario, parse};
+use crate::text::Scenario;
 
 /// What the steps speak of.
 impl Random {

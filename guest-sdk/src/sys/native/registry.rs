@@ -60,13 +60,7 @@ pub(crate) fn lookup(registry: &str, key: &[u8]) -> Answer<Vec<(Pid, Vec<u8>)>> 
 }
 
 pub(crate) fn whereis(via: &Via) -> Answer<Option<Pid>> {
-    let context = current().context;
-    match context.runtime().registry_info(&via.registry)? {
-        (otp::RegistryKind::Unique, _) => {
-            Ok(context.runtime().whereis_via(&via.clone().into()).map(Into::into))
-        }
-        (otp::RegistryKind::Duplicate, _) => Err(RegistryError::WrongKind),
-    }
+    Ok(current().context.runtime().whereis_key(&via.clone().into())?.map(Into::into))
 }
 
 pub(crate) fn keys(registry: &str, pid: Pid) -> Answer<Vec<Vec<u8>>> {

@@ -220,6 +220,17 @@ impl Runtime {
     pub fn whereis_via(&self, via: &Via) -> Option<Pid> {
         self.inner.whereis_via(via).filter(|pid| self.is_alive(*pid))
     }
+
+    /// As [`Runtime::whereis_via`], of a registry that can have such a process.
+    ///
+    /// # Errors
+    /// [`RegistryError::NoRegistry`], [`RegistryError::WrongKind`]
+    pub fn whereis_key(&self, via: &Via) -> Result<Option<Pid>, RegistryError> {
+        match self.registry_info(&via.registry)? {
+            (RegistryKind::Unique, _) => Ok(self.whereis_via(via)),
+            (RegistryKind::Duplicate, _) => Err(RegistryError::WrongKind),
+        }
+    }
 }
 
 impl Context {

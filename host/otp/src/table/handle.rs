@@ -9,14 +9,9 @@ use std::sync::{Arc, RwLockReadGuard};
 use regrow_term::{Encoded, canonical};
 
 use crate::exit_reason::{LimitExceeded, LimitKind};
-use crate::limits::check;
-use crate::pid::Pid;
 use crate::process::Context;
-use crate::runtime::Inner;
 use crate::table::shard::{Entry, Position, Shard};
-use crate::table::{
-    Access, Header, MAX_KEY_BYTES, MAX_ROWS_PER_KEY, Row, Table, TableError, TableId, TableKind,
-};
+use crate::table::{Access, Header, MAX_KEY_BYTES, Row, Table, TableError, TableId};
 
 /// A table, as a process sees it. Every method looks anew whether the process may do it, and does it wholly or not at all.
 pub struct TableHandle<'a> {
@@ -34,29 +29,6 @@ impl KnownTable {
     pub fn id(&self) -> TableId {
         self.0.id
     }
-}
-
-/// What is known about a table (`ets:info/1`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableInfo {
-    /// Which.
-    pub id: TableId,
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// Which rows it holds.
-    pub kind: TableKind,
-    /// Who may use it.
-    pub access: Access,
-    /// Whose it is.
-    pub owner: Pid,
-    /// Who inherits it.
-    pub heir: Option<Pid>,
-    /// How many rows it has.
-    pub rows: u64,
-    /// What its owner is charged for it, in bytes.
-    pub memory_bytes: u64,
-    /// Whether somebody goes through it while rows are deleted.
-    pub fixed: bool,
 }
 
 /// Values of so many bytes are copied while their part of the table is locked.
@@ -379,26 +351,6 @@ impl TableHandle<'_> {
         Ok(self.len()? == 0)
     }
 
-    /// What is known about it, whoever may read it (`info/1`).
-    ///
-    /// # Errors
-    /// [`TableError::NoTable`]
-    pub fn info(&self) -> Result<TableInfo, TableError> {
-        let header = self.table.header();
-        let access = self.table.access().ok_or(TableError::NoTable)?;
-        Ok(TableInfo {
-            id: self.table.id,
-            name: header.name.as_ref().map(|name| name.to_string()),
-            kind: self.table.kind,
-            access,
-            owner: header.owner,
-            heir: header.heir.as_ref().map(|heir| heir.pid),
-            rows: self.table.rows.load(Ordering::Acquire),
-            memory_bytes: header.own_bytes + header.row_bytes.load(Ordering::Acquire),
-            fixed: self.table.is_fixed(),
-        })
-    }
-
     /// The element of the value under a key, by the way to it; of bags, of every row (`lookup_element/3`, rule E9).
     ///
     /// # Errors
@@ -421,83 +373,4 @@ impl TableHandle<'_> {
 fn element<'a>(value: Encoded<'a>, path: Encoded<'_>) -> Option<Encoded<'a>> {
     let regrow_term::View::List(mut steps) = path.view() else { return None };
     steps.try_fold(value, |value, step| value.get(step))
-}
-
-impl Table {
-    pub(super) fn is_bag(&self) -> bool {
-        matches!(self.kind, TableKind::Bag | TableKind::DuplicateBag)
-    }
-
-    /// A row, to be put in.
-    fn row(&self, inner: &Inner, key: &[u8], value: &[u8]) -> Result<Row, TableError> {
-        let row = Row::new(&good_key(key)?, &good_term(value)?).holding(inner.blobs_in(value));
-        let tag = if self.kind == TableKind::Bag { self.hash(row.value()) as u32 } else { 0 };
-        Ok(row.tagged(tag))
-    }
-
-    fn check_rows_per_key(&self, there: usize, more: usize) -> Result<(), TableError> {
-        let requested = (there + more) as u64;
-        let limit = LimitKind::RowsPerKey;
-        if self.is_bag() {
-            check(limit, MAX_ROWS_PER_KEY, requested)?;
-        }
-        Ok(())
-    }
-
-    /// Puts in a row, if there is room for it.
-    pub(super) fn put(
-        &self,
-        header: &Header,
-        shard: &mut Shard,
-        hash: u64,
-        row: Row,
-    ) -> Result<(), TableError> {
-        let weight = row.weight();
-        // What the row replaces makes room for it.
-        let freed = if self.is_bag() { 0 } else { shard.rows(hash, row.key()).iter().map(Row::weight).sum() };
-        self.check_rows_per_key(shard.rows(hash, row.key()).len(), 1)?;
-        let charged = weight.saturating_sub(freed);
-        header.grow(charged)?;
-        let freed = self.put_charged(shard, hash, row);
-        header.shrink(charged + freed - weight);
-        Ok(())
-    }
-
-    /// Puts in a row that has been charged for; what its charge was too much by.
-    fn put_charged(&self, shard: &mut Shard, hash: u64, row: Row) -> u64 {
-        match self.kind {
-            TableKind::Bag if row.is_among(shard.rows(hash, row.key())) => row.weight(),
-            TableKind::Bag | TableKind::DuplicateBag => {
-                let replaced = shard.add(hash, row);
-                self.rows.fetch_add(1, Ordering::AcqRel);
-                replaced.weight()
-            }
-            TableKind::Set | TableKind::OrderedSet => {
-                let replaced = shard.replace(hash, row);
-                if replaced.rows().is_empty() {
-                    self.rows.fetch_add(1, Ordering::AcqRel);
-                }
-                replaced.weight()
-            }
-        }
-    }
-
-    /// Takes rows out of a shard: with a mark, if somebody goes through the table.
-    pub(super) fn remove(
-        &self,
-        header: &Header,
-        shard: &mut Shard,
-        remove: impl FnOnce(&mut Shard, bool) -> Entry,
-    ) -> Entry {
-        // Asked while the shard is locked: whoever begins to go through it from now on does not know these rows.
-        let is_fixed = self.is_fixed();
-        let before = shard.mark_bytes();
-        let removed = remove(shard, is_fixed);
-        // A mark that was taken out is in the weight of what was removed.
-        let marks = shard.mark_bytes().saturating_sub(before);
-        let freed = if is_fixed { 0 } else { shard.tidy() };
-        self.rows.fetch_sub(removed.rows().len() as u64, Ordering::AcqRel);
-        header.shrink(removed.weight() + freed - marks);
-        removed
-    }
 }

@@ -7,8 +7,10 @@
 mod directory;
 mod error;
 mod handle;
+mod info;
 mod keep;
 mod owner;
+mod put;
 mod row;
 mod scan;
 mod shard;
@@ -26,7 +28,8 @@ use siphasher::sip::SipHasher13;
 
 pub(crate) use directory::Tables;
 pub use error::TableError;
-pub use handle::{KnownTable, TableHandle, TableInfo};
+pub use handle::{KnownTable, TableHandle};
+pub use info::TableInfo;
 pub use keep::StartTable;
 pub use row::Row;
 pub use scan::{Cursor, Scan, ScanAction, Scanned};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use regrow_otp::testing::{EventLog, first_panic, kept_bytes};
 use regrow_otp::{
-    Context, ExitReason, GroupError, Limits, MAX_MEMBERSHIPS, Pid, Received, Reference, Simulator,
+    Context, ExitReason, GroupError, LimitKind, Limits, MAX_MEMBERSHIPS, Pid, Received, Reference, Simulator,
     SpawnOptions, SystemKind,
 };
 use regrow_term::{Term, decode, encode};
@@ -306,7 +306,7 @@ fn pg5_watchers_hear_of_the_end_of_a_scope() {
 
 #[test]
 fn memberships_and_monitors_of_a_process_are_limited() {
-    check(&["1000", "100"], |context, trace| async move {
+    check(&["1000", "100", "10000"], |context, trace| async move {
         context.start_scope("s").unwrap();
         let own = context.pid();
         context.join_group("s", &group("g"), &vec![own; MAX_MEMBERSHIPS]).unwrap();
@@ -325,5 +325,11 @@ fn memberships_and_monitors_of_a_process_are_limited() {
         context.demonitor_group("s", monitors[0]).unwrap();
         assert!(kept_bytes(context.runtime(), own) < kept);
         context.monitor_group("s", &group("g")).unwrap();
+        let join = |number: u64| context.join_group("s", &group(&number.to_string()), &[own]);
+        let more = (0..).take_while(|number| join(*number).is_ok()).count() as u64;
+        assert!(matches!(join(more), Err(GroupError::Limit(limit)) if limit.limit == LimitKind::Memberships));
+        trace.note(more + MAX_MEMBERSHIPS as u64);
+        context.leave_group("s", &group("g"), &[own]).unwrap();
+        join(more).unwrap();
     });
 }

@@ -4,10 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use regrow_otp::testing::{EventLog, simulator};
+use regrow_otp::testing::{EventLog, first_panic, simulator};
 use regrow_otp::{
-    Destination, Event, ExitReason, LimitKind, MessageKind, ProcessKind, Runtime, RuntimeConfig, Simulator,
-    SpawnError, SpawnOptions, SplitMix64, SystemClock,
+    Context, Destination, Event, ExitReason, LimitKind, MessageKind, ProcessKind, Runtime, RuntimeConfig,
+    Simulator, SpawnError, SpawnOptions, SplitMix64, SystemClock,
 };
 
 use crate::support::*;
@@ -17,7 +17,7 @@ fn random_traffic(seed: u64) -> (Vec<String>, u64) {
     let trace = Trace::default();
     let mut simulator = simulator(seed);
     let noted = trace.clone();
-    let body = move |context: regrow_otp::Context| async move {
+    let body = move |context: Context| async move {
         for name in 0..5 {
             let parent = context.pid();
             child(&context, Default::default(), move |context| async move {
@@ -80,11 +80,30 @@ pub(crate) fn threads(
     (runtime, workers)
 }
 
+/// Runs a process on two threads: nobody panics, and it ends normally.
+pub(crate) fn ends_well_on_two_threads<F: Future<Output = ExitReason> + Send + 'static>(
+    what: &str,
+    body: impl FnOnce(Context) -> F + Send + 'static,
+) {
+    let log = EventLog::default();
+    let (runtime, workers) = threads(2, 1_000, log.clone());
+    let (done, finished) = mpsc::channel();
+    let watcher = move |context: Context| async move {
+        let watched = child(&context, SpawnOptions::default(), body);
+        done.send(context.await_down(watched).await).unwrap();
+        ExitReason::Normal
+    };
+    runtime.spawn(SpawnOptions::default(), watcher).unwrap();
+    let reason = finished.recv().unwrap();
+    drop(workers);
+    assert_eq!((reason, first_panic(&log.events())), (ExitReason::Normal, None), "{what}");
+}
+
 #[test]
 fn a_ring_of_processes_runs_on_several_threads() {
     let (runtime, workers) = threads(2, 1000, EventLog::default());
     let (done, finished) = mpsc::channel();
-    let body = move |context: regrow_otp::Context| async move {
+    let body = move |context: Context| async move {
         let mut next_pid = context.pid();
         for _ in 0..100 {
             let to = Destination::Pid(next_pid);
@@ -114,8 +133,8 @@ fn a_ring_of_processes_runs_on_several_threads() {
 fn processes_that_never_wait_share_with_the_others_and_can_be_killed() {
     let (runtime, workers) = threads(1, 1000, EventLog::default());
     let (done, finished) = mpsc::channel();
-    let body = move |context: regrow_otp::Context| async move {
-        let spin = |context: regrow_otp::Context| async move {
+    let body = move |context: Context| async move {
+        let spin = |context: Context| async move {
             loop {
                 context.yield_now().await;
             }
@@ -144,7 +163,7 @@ fn processes_that_never_wait_share_with_the_others_and_can_be_killed() {
 fn timers_run_out_on_real_clocks_while_everybody_waits() {
     let (runtime, workers) = threads(2, 1000, EventLog::default());
     let (done, finished) = mpsc::channel();
-    let body = move |context: regrow_otp::Context| async move {
+    let body = move |context: Context| async move {
         for ms in [1, 5, 2] {
             context.start_timer(Duration::from_millis(ms), context.pid().into(), Bytes::new()).unwrap();
         }
@@ -165,7 +184,7 @@ fn the_number_of_processes_is_limited_and_the_spawner_is_told() {
     let events = EventLog::default();
     let (runtime, workers) = threads(1, 3, events.clone());
     let (done, finished) = mpsc::channel();
-    let body = move |context: regrow_otp::Context| async move {
+    let body = move |context: Context| async move {
         let guest = || SpawnOptions { kind: ProcessKind::Guest, ..SpawnOptions::default() };
         let children = [sleeper(&context, guest()), sleeper(&context, guest())];
         let refused = context.spawn(guest(), |_| async { ExitReason::Normal });
@@ -194,7 +213,7 @@ fn guests_leave_places_for_supervisors() {
     let (runtime, workers) = threads(1, 500, EventLog::default());
     let (done, finished) = mpsc::channel();
     let guest = || SpawnOptions { kind: ProcessKind::Guest, ..SpawnOptions::default() };
-    let bomb = move |context: regrow_otp::Context| async move {
+    let bomb = move |context: Context| async move {
         while context.spawn(guest(), |_| std::future::pending()).is_ok() {}
         done.send(context.runtime().process_count()).unwrap();
         std::future::pending().await
@@ -245,7 +264,7 @@ fn simulated_workers_share_themselves_out_fairly() {
         let mut simulator = Simulator::with_workers(seed, 3, Box::new(EventLog::default()));
         for index in 0..SPINNERS {
             let turns = turns.clone();
-            let spin = move |context: regrow_otp::Context| async move {
+            let spin = move |context: Context| async move {
                 loop {
                     turns[index].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     context.yield_now().await;
@@ -253,7 +272,7 @@ fn simulated_workers_share_themselves_out_fairly() {
             };
             simulator.runtime().spawn(SpawnOptions::default(), spin).unwrap();
         }
-        let come_and_go = |context: regrow_otp::Context| async move {
+        let come_and_go = |context: Context| async move {
             loop {
                 child(&context, Default::default(), |_| async { ExitReason::Normal });
                 context.yield_now().await;

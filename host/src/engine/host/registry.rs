@@ -212,8 +212,8 @@ impl Host for GuestState {
     async fn whereis(&mut self, name: types::Via) -> wasmtime::Result<Answer<Option<types::Pid>>> {
         let context = self.charge(name.registry.len() + name.key.len()).await?;
         good!(self.may_use_registry(&name.registry)?);
-        good!(unique(&context, &name.registry));
-        Ok(Ok(context.runtime().whereis_via(&name.into()).map(Into::into)))
+        let found = context.runtime().whereis_key(&name.into());
+        Ok(found.map(|pid| pid.map(Into::into)).map_err(Into::into))
     }
 
     async fn keys(&mut self, registry: String, pid: types::Pid) -> wasmtime::Result<Answer<Vec<Vec<u8>>>> {
@@ -264,13 +264,6 @@ impl Host for GuestState {
         let context = self.charge(registry.len() + key.len() + ENTRY_COST).await?;
         good!(self.may_use_registry(&registry)?);
         Ok(context.unlock_key(&registry, &key).map_err(Into::into))
-    }
-}
-
-fn unique(context: &Context, registry: &str) -> Result<(), RegistryError> {
-    match context.runtime().registry_info(registry)? {
-        (RegistryKind::Unique, _) => Ok(()),
-        (RegistryKind::Duplicate, _) => Err(RegistryError::WrongKind),
     }
 }
 

@@ -2,7 +2,7 @@
 //! in several orders, and drops those that come out differently.
 
 use crate::random::Random;
-use crate::supervision::Scenario;
+use crate::text::Scenario;
 
 const REASONS: [&str; 6] = ["oops", "oops", "oops", "normal", "shutdown", "{shutdown,x}"];
 

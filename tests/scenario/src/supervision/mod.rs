@@ -26,77 +26,11 @@ mod generate;
 
 pub use generate::generate;
 
-use std::fmt;
+use crate::text::Scenario;
 
-use crate::ParseError;
-
-/// Steps and what was observed, as text.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Scenario {
-    /// What it shows.
-    pub name: String,
-    /// The steps, each with what was observed after it.
-    pub steps: Vec<(String, Vec<String>)>,
-}
-
-impl Scenario {
-    /// What was observed after each step.
-    pub fn trace(&self) -> Vec<Vec<String>> {
-        self.steps.iter().map(|(_, observed)| observed.clone()).collect()
-    }
-
-    /// This scenario, with another trace.
-    #[must_use]
-    pub fn with_trace(&self, trace: &[Vec<String>]) -> Self {
-        let steps =
-            self.steps.iter().zip(trace).map(|((step, _), observed)| (step.clone(), observed.clone()));
-        Self { name: self.name.clone(), steps: steps.collect() }
-    }
-
-    /// Whether some supervisor's children are dynamic: then the order of ends that go together is nobody's business.
-    pub fn is_dynamic(&self) -> bool {
-        self.steps.iter().any(|(step, _)| step.starts_with("sup ") && step.contains(" simple_one_for_one "))
-    }
-}
-
-impl fmt::Display for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "scenario {}", self.name)?;
-        for (step, observed) in &self.steps {
-            writeln!(f, "{step}")?;
-            observed.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
-        }
-        Ok(())
-    }
-}
-
-/// The scenarios in a text. Lines that begin with `#` are comments.
-///
-/// # Errors
-/// [`ParseError`]
-pub fn parse(text: &str) -> Result<Vec<Scenario>, ParseError> {
-    let mut scenarios: Vec<Scenario> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let error = |message: &str| ParseError { line: index + 1, message: message.to_owned() };
-        if line.trim().is_empty() || line.starts_with('#') {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix("scenario ") {
-            scenarios.push(Scenario { name: name.to_owned(), steps: Vec::new() });
-            continue;
-        }
-        let scenario =
-            scenarios.last_mut().ok_or_else(|| error("a step stands before the first scenario"))?;
-        match line.strip_prefix("  ") {
-            Some(observed) => {
-                let step = scenario.steps.last_mut();
-                let step = step.ok_or_else(|| error("an observation stands before the first step"))?;
-                step.1.push(observed.to_owned());
-            }
-            None => scenario.steps.push((line.to_owned(), Vec::new())),
-        }
-    }
-    Ok(scenarios)
+/// Whether some supervisor's children are dynamic: then the order of ends that go together is nobody's business.
+pub fn is_dynamic(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|(step, _)| step.starts_with("sup ") && step.contains(" simple_one_for_one "))
 }
 
 /// What a child does on one of its starts.

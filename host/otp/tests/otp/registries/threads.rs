@@ -1,15 +1,13 @@
 //! Registries under real threads (rules R2, R6, R14, R15, R16): a simulation never runs two processes at once.
 
-use std::sync::mpsc;
-
-use regrow_otp::testing::{EventLog, first_panic, kept_bytes};
+use regrow_otp::testing::kept_bytes;
 use regrow_otp::{
     Context, ExitReason, RandomSource, RegistryError, RegistryKind, RegistryOptions, SpawnOptions,
     SplitMix64, Topic,
 };
 
 use super::{NOW, term};
-use crate::scheduler::threads;
+use crate::scheduler::ends_well_on_two_threads;
 use crate::support::*;
 
 const PROCESSES: u64 = 6;
@@ -95,22 +93,8 @@ async fn watch(context: Context, kind: RegistryKind, round: u64) -> ExitReason {
 fn r2_r6_r14_r16_many_processes_on_two_threads_leave_a_registry_empty() {
     let kinds = [RegistryKind::Unique, RegistryKind::Duplicate];
     for (round, kind) in (0..4).flat_map(|round| kinds.map(|kind| (round, kind))) {
-        let log = EventLog::default();
-        let (runtime, workers) = threads(2, 1_000, log.clone());
-        let (done, finished) = mpsc::channel();
-        let body = move |context: Context| async move {
-            let watcher =
-                child(&context, SpawnOptions::default(), move |context| watch(context, kind, round));
-            done.send(context.await_down(watcher).await).unwrap();
-            ExitReason::Normal
-        };
-        runtime.spawn(SpawnOptions::default(), body).unwrap();
-        let reason = finished.recv().unwrap();
-        drop(workers);
-        assert_eq!(
-            (reason, first_panic(&log.events())),
-            (ExitReason::Normal, None),
-            "{kind:?}, round {round}"
-        );
+        ends_well_on_two_threads(&format!("{kind:?}, round {round}"), move |context| {
+            watch(context, kind, round)
+        });
     }
 }

@@ -1,8 +1,6 @@
 //! Tables under real threads (rules E5, E14, E22, E23, E25): a simulation never runs two processes at once.
 
-use std::sync::mpsc;
-
-use regrow_otp::testing::{EventLog, first_panic, kept_bytes};
+use regrow_otp::testing::kept_bytes;
 use regrow_otp::{
     Access, Context, Cursor, ExitReason, RandomSource, Scan, ScanAction, SpawnOptions, SplitMix64,
     TableError, TableId, TableKind, TableOptions,
@@ -10,7 +8,7 @@ use regrow_otp::{
 use regrow_term::{Clause, Expression, MatchSpec, Matcher, Pattern, decode};
 
 use super::term;
-use crate::scheduler::threads;
+use crate::scheduler::ends_well_on_two_threads;
 use crate::support::*;
 
 const WRITERS: u64 = 4;
@@ -109,21 +107,8 @@ async fn own_it(context: Context, kind: TableKind, round: u64) -> ExitReason {
 fn e14_e23_e25_many_processes_on_two_threads_leave_a_table_whole() {
     let kinds = [TableKind::Set, TableKind::OrderedSet];
     for (round, kind) in (0..8).flat_map(|round| kinds.map(|kind| (round, kind))) {
-        let log = EventLog::default();
-        let (runtime, workers) = threads(2, 1_000, log.clone());
-        let (done, finished) = mpsc::channel();
-        let body = move |context: Context| async move {
-            let owner = child(&context, SpawnOptions::default(), move |context| own_it(context, kind, round));
-            done.send(context.await_down(owner).await).unwrap();
-            ExitReason::Normal
-        };
-        runtime.spawn(SpawnOptions::default(), body).unwrap();
-        let reason = finished.recv().unwrap();
-        drop(workers);
-        assert_eq!(
-            (reason, first_panic(&log.events())),
-            (ExitReason::Normal, None),
-            "{kind:?}, round {round}"
-        );
+        ends_well_on_two_threads(&format!("{kind:?}, round {round}"), move |context| {
+            own_it(context, kind, round)
+        });
     }
 }

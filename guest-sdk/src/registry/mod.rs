@@ -26,188 +26,27 @@
 //! An entry belongs to the process that is registered, counts as its memory (`kept_bytes`), and is gone before anybody hears of its end.
 //! A process is linked to the registry while it is registered. On a host, registries take the grant `registries`.
 
-use alloc::string::{String, ToString};
+mod error;
+mod event;
+mod options;
+mod via;
+
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 
-use regrow_term::{DecodeError, EncodeError, Term, decode, encode};
+use regrow_term::{decode, encode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::LimitExceeded;
-use crate::mailbox::Received;
-use crate::pid::{Destination, Pid};
+pub use self::error::RegistryError;
+pub use self::event::RegistryEvent;
+pub use self::options::{Kind, RegistryOptions};
+pub use self::via::{NamedBy, Via};
+use crate::pid::Pid;
 use crate::sys;
 use crate::table::{MAX_KEY_BYTES, MatchSpec};
-
-/// How many processes may be registered under a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Kind {
-    /// One: the key can be used as its name.
-    #[default]
-    Unique,
-    /// Any number, each as often as it likes.
-    Duplicate,
-}
-
-/// What a registry is to be. The default partitions are 16.
-#[derive(Clone, Debug)]
-pub struct RegistryOptions {
-    pub(crate) name: String,
-    pub(crate) kind: Kind,
-    pub(crate) partitions: Option<u32>,
-    pub(crate) listeners: Vec<String>,
-}
-
-impl RegistryOptions {
-    /// A registry of that name and kind.
-    pub fn new(name: &str, kind: Kind) -> Self {
-        Self { name: name.into(), kind, partitions: None, listeners: Vec::new() }
-    }
-
-    /// This registry, in so many parts, each behind a lock of its own: 1 to 64. They behave as one.
-    #[must_use]
-    pub fn partitions(self, partitions: u32) -> Self {
-        Self { partitions: Some(partitions), ..self }
-    }
-
-    /// This registry, which tells the process of that name of registrations and of their ends, but not of ends of processes. See
-    /// [`RegistryEvent`].
-    #[must_use]
-    pub fn listener(mut self, name: &str) -> Self {
-        self.listeners.push(name.into());
-        self
-    }
-
-    /// Starts it, in a process that is linked to this one (`Registry.start_link/1`).
-    ///
-    /// # Errors
-    /// [`RegistryError`]
-    pub fn start<K, V>(&self) -> Result<Registry<K, V>, RegistryError> {
-        sys::registry::start(self)?;
-        Ok(Registry::named(&self.name))
-    }
-}
-
-/// Why something was not done in a registry, which is as it was.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RegistryError {
-    /// There is no such registry, or no more.
-    NoRegistry,
-    /// There is such a registry; who keeps it.
-    NameTaken(Pid),
-    /// A name has 1 to 255 bytes without control characters.
-    BadName,
-    /// A registry has 1 to 64 partitions.
-    BadPartitions,
-    /// This process is registered under the key.
-    AlreadyRegistered(Pid),
-    /// This process is not registered under the key.
-    NotRegistered,
-    /// A key or a value can't be encoded, or is nested too deeply.
-    BadTerm(String),
-    /// The key has more than 65,536 bytes; how many.
-    KeyTooLong(u64),
-    /// A topic has 1 to 255 bytes, and a `*` only at the end of a pattern.
-    BadTopic,
-    /// Registries of this kind can't do it.
-    WrongKind,
-    /// The match specification makes no sense.
-    BadMatchSpec(String),
-    /// The process has locked the key, or waits for it.
-    LockedAlready,
-    /// The process has no room for more, or there is more to be listed than 10,000.
-    Limit(LimitExceeded),
-    /// The process has no grant for it.
-    Denied(String),
-    /// A key or a value is of another type than this registry's.
-    Decode(DecodeError),
-}
-
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRegistry => f.write_str("there is no such registry"),
-            Self::NameTaken(keeper) => write!(f, "there is such a registry; {keeper} keeps it"),
-            Self::BadName => f.write_str("a name has 1 to 255 bytes without control characters"),
-            Self::BadPartitions => f.write_str("a registry has 1 to 64 partitions"),
-            Self::AlreadyRegistered(pid) => write!(f, "{pid} is registered under the key"),
-            Self::NotRegistered => f.write_str("this process is not registered under the key"),
-            Self::BadTerm(why) => f.write_str(why),
-            Self::KeyTooLong(len) => write!(f, "a key has at most 65536 bytes, this one {len}"),
-            Self::BadTopic => {
-                f.write_str("a topic has 1 to 255 bytes, and a `*` only at the end of a pattern")
-            }
-            Self::WrongKind => f.write_str("that is not for registries of this kind"),
-            Self::BadMatchSpec(why) => write!(f, "the match specification makes no sense: {why}"),
-            Self::LockedAlready => f.write_str("the process has locked the key, or waits for it"),
-            Self::Limit(limit) => write!(f, "over a limit: {limit}"),
-            Self::Denied(why) => write!(f, "denied: {why}"),
-            Self::Decode(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl core::error::Error for RegistryError {}
-
-impl From<EncodeError> for RegistryError {
-    fn from(error: EncodeError) -> Self {
-        Self::BadTerm(error.to_string())
-    }
-}
-
-impl From<DecodeError> for RegistryError {
-    fn from(error: DecodeError) -> Self {
-        Self::Decode(error)
-    }
-}
-
-/// A key of a registry with unique keys, as a name of the process that is registered under it
-/// (`{via, Registry, {Registry, Key}}`). [`Registry::via`] makes it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Via {
-    pub(crate) registry: String,
-    /// Encoded.
-    #[serde(serialize_with = "as_term", deserialize_with = "from_term")]
-    pub(crate) key: Vec<u8>,
-}
-
-fn as_term<S: Serializer>(key: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    decode::<Term>(key).map_err(serde::ser::Error::custom)?.serialize(serializer)
-}
-
-fn from_term<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    encode(&Term::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-}
-
-impl Via {
-    /// The living process that is registered under the key.
-    pub fn whereis(&self) -> Option<Pid> {
-        sys::registry::whereis(self).ok().flatten()
-    }
-}
-
-impl From<Via> for Destination {
-    fn from(via: Via) -> Self {
-        Self::Via(via)
-    }
-}
-
-/// A key under which a process is to be registered before it runs, and the value. A [`Via`] is one with the value `()`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NamedBy {
-    pub(crate) via: Via,
-    /// Encoded.
-    pub(crate) value: Vec<u8>,
-}
-
-impl From<Via> for NamedBy {
-    fn from(via: Via) -> Self {
-        // Nothing can go wrong about nothing.
-        Self { via, value: encode(&()).unwrap_or_default() }
-    }
-}
 
 /// A registry of processes under keys `K` with values `V`. What is in it is only known when it is read, so that a registry of other
 /// types gives [`RegistryError::Decode`].
@@ -413,47 +252,4 @@ impl<K: DeserializeOwned, V> Registry<K, V> {
 fn encoded_key<K: Serialize>(key: &K) -> Result<Vec<u8>, RegistryError> {
     let key = encode(key)?;
     if key.len() > MAX_KEY_BYTES { Err(RegistryError::KeyTooLong(key.len() as u64)) } else { Ok(key) }
-}
-
-/// What a listener is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegistryEvent<K, V> {
-    /// A process has been registered.
-    Registered {
-        /// The registry's name.
-        registry: String,
-        /// The key.
-        key: K,
-        /// The process.
-        pid: Pid,
-        /// The value.
-        value: V,
-    },
-    /// A process has ended its registrations under a key.
-    Unregistered {
-        /// The registry's name.
-        registry: String,
-        /// The key.
-        key: K,
-        /// The process.
-        pid: Pid,
-    },
-}
-
-impl<K: DeserializeOwned, V: DeserializeOwned> RegistryEvent<K, V> {
-    /// The event that a message tells of, if it does, and key and value are of those types.
-    pub fn of(received: &Received) -> Option<Self> {
-        let Received::System { kind, payload, from, .. } = received else { return None };
-        match kind.as_str() {
-            "key-registered" => {
-                let (registry, key, value) = decode(payload).ok()?;
-                Some(Self::Registered { registry, key, pid: *from, value })
-            }
-            "key-unregistered" => {
-                let (registry, key) = decode(payload).ok()?;
-                Some(Self::Unregistered { registry, key, pid: *from })
-            }
-            _ => None,
-        }
-    }
 }
