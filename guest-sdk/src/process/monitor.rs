@@ -1,5 +1,7 @@
 //! Monitors.
 
+use alloc::vec::Vec;
+
 use crate::error::Error;
 use crate::pid::{Destination, MonitorRef};
 use crate::sys;
