@@ -141,7 +141,7 @@ pub fn run_hibernating<S: Hibernate>(argument: &[u8]) -> Result<(), ExitReason> 
 /// Goes on with a GenServer that has hibernated.
 #[doc(hidden)]
 pub fn resume_server<S: Hibernate>(state: &[u8]) -> Result<(), ExitReason> {
-    resume_process(gen_server::resume::<S>, state)
+    gen_server::resume::<S>(state)
 }
 
 pub(crate) fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, ExitReason> {
@@ -158,6 +158,7 @@ pub(crate) fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, Exit
 /// - `"name" => process function, resume other`: the same, for a process that hibernates: `other` gets its state;
 /// - `"name" => task function`: the same, for a [task](mod@crate::task), whose result is awaited;
 /// - `"name" => server Type`: runs a [`GenServer`];
+/// - `"name" => agent Type`: runs an [agent](macro@crate::agent);
 /// - `"name" => hibernating Type`: runs a [`GenServer`] that hibernates ([`Hibernate`]).
 ///
 /// A doc comment before an entry says what it is for.
@@ -209,6 +210,9 @@ macro_rules! __entry {
     };
     (server $server:path) => {
         $crate::sys::run_server::<$server>
+    };
+    (agent $agent:path) => {
+        $crate::sys::run_server::<$agent>
     };
     (hibernating $server:path) => {
         $crate::sys::run_hibernating::<$server>

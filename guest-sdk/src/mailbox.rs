@@ -129,8 +129,8 @@ pub enum CallError {
     CallingSelf,
     /// The host refused the request.
     Refused(Error),
-    /// The server did not understand the request.
-    NotUnderstood,
+    /// The server did not understand the request; why.
+    NotUnderstood(String),
     /// The answer is of another type.
     Decode(DecodeError),
 }
@@ -142,7 +142,7 @@ impl fmt::Display for CallError {
             Self::Down(reason) => write!(f, "the called process ended: {reason}"),
             Self::CallingSelf => f.write_str("a process can't call itself"),
             Self::Refused(error) => write!(f, "{error}"),
-            Self::NotUnderstood => f.write_str("the called process did not understand the request"),
+            Self::NotUnderstood(why) => write!(f, "the called process did not understand the request: {why}"),
             Self::Decode(error) => write!(f, "{error}"),
         }
     }
@@ -272,17 +272,26 @@ where
     A: DeserializeOwned,
 {
     let request = payload(request).map_err(CallError::Refused)?;
-    let answer = sys::call(to.into(), request, timeout)?;
-    if answer.is_empty() {
-        return Err(CallError::NotUnderstood);
-    }
-    decode(&answer).map_err(CallError::Decode)
+    decode_answer(&sys::call(to.into(), request, timeout)?)
 }
 
-/// Tells a caller that its request was not understood: no bytes at all, which no encoding of a value is.
-pub fn reply_not_understood(to: ReplyTo) {
-    // Nothing can be too large about nothing.
-    let _ = sys::reply(to, Vec::new());
+/// What an answer begins with that is none: a tag of CBOR (`0x5247`) before a text. No encoding of a value has tags.
+const NOT_UNDERSTOOD: &[u8] = b"\xd9\x52\x47";
+
+pub(crate) fn decode_answer<A: DeserializeOwned>(answer: &[u8]) -> Result<A, CallError> {
+    match answer.strip_prefix(NOT_UNDERSTOOD) {
+        Some(why) => Err(CallError::NotUnderstood(decode(why).unwrap_or_default())),
+        None => decode(answer).map_err(CallError::Decode),
+    }
+}
+
+/// Tells a caller that its request was not understood, and why.
+pub fn reply_not_understood(to: ReplyTo, why: &str) {
+    const ENOUGH: usize = 1_000;
+    let end = why.floor_char_boundary(ENOUGH.min(why.len()));
+    let payload = [NOT_UNDERSTOOD, &encode(&why[..end]).unwrap_or_default()].concat();
+    // So little is not too large.
+    let _ = sys::reply(to, payload);
 }
 
 /// Answers a call. Any process that has the token may; nothing happens if the caller does not wait any more.

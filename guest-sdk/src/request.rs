@@ -42,12 +42,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use regrow_term::decode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::mailbox::{CallError, Received, payload};
+use crate::mailbox::{CallError, Received, decode_answer, payload};
 use crate::pid::{Destination, Reference};
 use crate::sys;
 
@@ -112,10 +111,9 @@ impl Request {
 
 fn response<A: DeserializeOwned>(received: Received) -> Result<A, CallError> {
     match received {
-        Received::Reply { payload, .. } if payload.is_empty() => Err(CallError::NotUnderstood),
-        Received::Reply { payload, .. } => decode(&payload).map_err(CallError::Decode),
+        Received::Reply { payload, .. } => decode_answer(&payload),
         Received::Down { reason, .. } => Err(CallError::Down(reason)),
-        _ => Err(CallError::NotUnderstood),
+        other => Err(CallError::NotUnderstood(other.kind().into())),
     }
 }
 

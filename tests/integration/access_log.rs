@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use access_log_messages::{Progress, Totals};
+use access_log_messages::Totals;
 use bytes::Bytes;
 use regrow::manifest::{Manifest, Source};
 use regrow_otp::ExitReason;
@@ -27,7 +27,7 @@ fn start(folder: &Path, lines: u64) -> TestNode {
 /// Asks the aggregator until it has everything.
 fn totals(node: &TestNode) -> Totals {
     node.run(|context| async move {
-        let question = Bytes::from(regrow_term::encode(&Progress).unwrap());
+        let question = Bytes::from(regrow_term::encode("totals").unwrap());
         loop {
             let timeout = Some(Duration::from_secs(60));
             let answer = context.call(&"aggregator".into(), question.clone(), timeout).await;

@@ -6,8 +6,7 @@ extern crate alloc;
 
 use alloc::string::String;
 
-use regrow_sdk::ReplyTo;
-use regrow_sdk::gen_server::{CallResult, GenServer, Init};
+use regrow_sdk::gen_server;
 
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
@@ -25,19 +24,17 @@ fn lean(name: String) {
 /// Counts its calls.
 struct Count(u64);
 
-impl GenServer for Count {
-    type Argument = u64;
-    type Call = ();
-    type Reply = u64;
-    type Cast = ();
-
-    fn init(start: u64) -> Init<Self> {
-        Init::Started(Count(start))
+#[gen_server]
+impl Count {
+    #[init]
+    fn new(start: u64) -> Self {
+        Count(start)
     }
 
-    fn handle_call(&mut self, (): (), _: ReplyTo) -> CallResult<u64> {
+    #[call]
+    fn next(&mut self) -> u64 {
         self.0 += 1;
-        CallResult::Reply(self.0)
+        self.0
     }
 }
 

@@ -1,7 +1,6 @@
 //! A guest that uses a function of the program which embeds the node.
 
-use regrow_sdk::gen_server::{CallResult, Init};
-use regrow_sdk::{GenServer, ReplyTo};
+use regrow_sdk::gen_server;
 
 mod bindings {
     wit_bindgen::generate!({ path: "wit", world: "sensor" });
@@ -12,20 +11,18 @@ use bindings::example::sensors::thermometer;
 /// Says how warm it is, and crashes where no thermometer would hold.
 struct Sensor;
 
-impl GenServer for Sensor {
-    type Argument = ();
-    type Call = ();
-    type Reply = i32;
-    type Cast = ();
-
-    fn init(_: ()) -> Init<Self> {
-        Init::Started(Sensor)
+#[gen_server]
+impl Sensor {
+    #[init]
+    fn new() -> Self {
+        Sensor
     }
 
-    fn handle_call(&mut self, _: (), _: ReplyTo) -> CallResult<i32> {
+    #[call]
+    fn degrees(&self) -> i32 {
         let degrees = thermometer::read();
         assert!(degrees < 1000, "the thermometer has melted");
-        CallResult::Reply(degrees)
+        degrees
     }
 }
 

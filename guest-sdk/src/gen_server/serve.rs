@@ -1,14 +1,14 @@
 //! A server's life: its start, its loop, its hibernations, its end.
 
+use alloc::format;
 use core::time::Duration;
 
-use regrow_term::decode;
+use regrow_term::{DecodeError, decode};
 
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
-use crate::gen_server::{CallResult, GenServer, Hibernate, Init, Next};
+use crate::gen_server::{Answer, CallResult, Caller, GenServer, Hibernate, Init, Next, control};
 use crate::mailbox::{self, Message, MessageKind, Received};
-use crate::pid::ReplyTo;
 use crate::process::{self, InitResult};
 
 /// How a server hibernates.
@@ -33,17 +33,25 @@ pub(crate) fn run_hibernating<S: Hibernate>(argument: S::Argument) -> Result<(),
     start_up(argument, Some(Hibernation::<S>::OF_SERVER))
 }
 
-/// A server that has hibernated, to its end.
-pub(crate) fn resume<S: Hibernate>(state: S::State) -> Result<(), ExitReason> {
-    serve_all(S::restore(state), Some(Hibernation::OF_SERVER))
+/// A server that has hibernated, to its end. A state that it does not understand is of an older version.
+pub(crate) fn resume<S: Hibernate>(state: &[u8]) -> Result<(), ExitReason> {
+    let server = match decode::<S::State>(state) {
+        Ok(state) => S::restore(state),
+        Err(error) => {
+            let old = decode(state).map_err(|_| ExitReason::from(error))?;
+            S::restore(S::code_change(old)?)
+        }
+    };
+    Loop { server, hibernation: Some(Hibernation::OF_SERVER) }.serve(Next::NoReply)
 }
 
 fn start_up<S: GenServer>(
     argument: S::Argument,
     hibernation: Option<Hibernation<S>>,
 ) -> Result<(), ExitReason> {
-    let server = match S::init(argument) {
-        Init::Started(server) => server,
+    let (server, next) = match S::init(argument) {
+        Init::Started(server) => (server, Next::NoReply),
+        Init::Then(server, next) => (server, next),
         Init::Ignore => {
             process::init_ack(InitResult::Ignore);
             return Ok(());
@@ -52,95 +60,157 @@ fn start_up<S: GenServer>(
             process::init_ack(InitResult::Error(reason.clone()));
             return ended(reason);
         }
-    };
-    process::init_ack(InitResult::Started);
-    serve_all(server, hibernation)
-}
-
-/// The server's loop.
-fn serve_all<S: GenServer>(mut server: S, hibernation: Option<Hibernation<S>>) -> Result<(), ExitReason> {
-    let parent = process::parent();
-    let hibernate = |server: &S| {
-        if let Some(hibernation) = &hibernation {
-            let error = (hibernation.hibernate)(server);
-            log::warn!("the server goes on and does not hibernate: {error}");
+        Init::Error(reason) => {
+            process::init_ack(InitResult::Error(reason));
+            return Ok(());
         }
     };
-    // One that has just failed to is not tried again before something has come.
-    let mut may_hibernate = true;
-    loop {
-        let idle = hibernation.as_ref().filter(|_| may_hibernate);
-        let idle = idle.and_then(|hibernation| (hibernation.after)(&server));
-        let Some(received) = mailbox::receive(idle) else {
-            hibernate(&server);
-            may_hibernate = false;
-            continue;
-        };
-        may_hibernate = true;
-        let next = match received {
-            // Rule G32: the parent's end is the server's, whatever the reason.
-            Received::Exit { from, reason } if Some(from) == parent => Next::Stop(reason),
-            Received::Message(message) => serve(&mut server, message),
-            other => server.handle_info(other),
-        };
-        match next {
-            Next::Continue => {}
-            Next::Hibernate => hibernate(&server),
-            Next::Stop(reason) => {
-                server.terminate(&reason);
-                return ended(reason);
+    process::init_ack(InitResult::Started);
+    Loop { server, hibernation }.serve(next)
+}
+
+struct Loop<S> {
+    server: S,
+    hibernation: Option<Hibernation<S>>,
+}
+
+impl<S: GenServer> Loop<S> {
+    fn serve(mut self, mut next: Next<S>) -> Result<(), ExitReason> {
+        let parent = process::parent();
+        // One that has just failed to is not tried again before something has come.
+        let mut may_hibernate = true;
+        loop {
+            let timeout = match next {
+                Next::NoReply => None,
+                Next::Timeout(after) => Some(after),
+                Next::Continue(function) => {
+                    next = function(&mut self.server);
+                    continue;
+                }
+                Next::Hibernate => {
+                    self.hibernate();
+                    None
+                }
+                Next::Stop(reason) => {
+                    self.server.terminate(&reason);
+                    return self.ended(reason);
+                }
+            };
+            let idle = self.hibernation.as_ref().filter(|_| may_hibernate && timeout.is_none());
+            let idle = idle.and_then(|hibernation| (hibernation.after)(&self.server));
+            next = match mailbox::receive(timeout.or(idle)) {
+                None if timeout.is_some() => self.server.handle_timeout(),
+                None => {
+                    self.hibernate();
+                    may_hibernate = false;
+                    Next::NoReply
+                }
+                Some(received) => {
+                    may_hibernate = true;
+                    match received {
+                        // Rule G32: the parent's end is the server's, whatever the reason.
+                        Received::Exit { from, reason } if Some(from) == parent => Next::Stop(reason),
+                        Received::Message(message) => match control::request_in(&message) {
+                            // Rule G27: a timeout begins anew.
+                            Some((request, from)) => self
+                                .controlled(request, from)
+                                .unwrap_or_else(|| timeout.map_or(Next::NoReply, Next::Timeout)),
+                            None => self.message(message),
+                        },
+                        other => self.server.handle_info(other),
+                    }
+                }
+            };
+        }
+    }
+
+    fn hibernate(&self) {
+        if let Some(hibernation) = &self.hibernation {
+            let error = (hibernation.hibernate)(&self.server);
+            log::warn!("the server goes on and does not hibernate: {error}");
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Next<S> {
+        match message.kind {
+            MessageKind::Call(from) => match decode(&message.payload) {
+                Ok(request) => self.called(request, Caller::new(from)),
+                Err(error) => misfit(&message, &error),
+            },
+            MessageKind::Cast => match decode(&message.payload) {
+                Ok(request) => self.server.handle_cast(request),
+                Err(error) => misfit(&message, &error),
+            },
+            MessageKind::Info => self.server.handle_info(Received::Message(message)),
+        }
+    }
+
+    fn called(&mut self, request: S::Call, from: Caller<S::Reply>) -> Next<S> {
+        match self.server.handle_call(request, from) {
+            CallResult::Reply(reply) => {
+                answer(from, &reply);
+                Next::NoReply
             }
+            CallResult::Then(reply, next) => {
+                if let Some(reply) = reply {
+                    answer(from, &reply);
+                }
+                next
+            }
+            CallResult::NoReply => Next::NoReply,
+            CallResult::StopNoReply(reason) => Next::Stop(reason),
+            CallResult::Stop(reason, reply) => {
+                // Rule G17: terminate first, then the answer, then the end.
+                self.server.terminate(&reason);
+                answer(from, &reply);
+                self.report(&reason);
+                process::exit(reason)
+            }
+        }
+    }
+
+    /// A request of [`control`]; what follows, if that is not what followed before.
+    fn controlled(&mut self, request: control::Request, from: Caller<control::Answer>) -> Option<Next<S>> {
+        let answer = match request {
+            _ if !control::heeds(from.pid()) => Err(control::STRANGER.into()),
+            control::Request::Stop(reason) => return Some(Next::Stop(reason.into())),
+            control::Request::Status => Ok(self.server.format_status()),
+        };
+        self::answer(from, &answer);
+        None
+    }
+
+    fn ended(&self, reason: ExitReason) -> Result<(), ExitReason> {
+        self.report(&reason);
+        ended(reason)
+    }
+
+    /// Rule G38: an end that is not clean is reported with the state, as far as the server shows it.
+    fn report(&self, reason: &ExitReason) {
+        if reason.is_clean() {
+            return;
+        }
+        if let Some(state) = self.server.format_status() {
+            log::error!("the server ends with {reason}; its state: {state}");
         }
     }
 }
 
-fn serve<S: GenServer>(server: &mut S, message: Message) -> Next {
-    match message.kind {
-        MessageKind::Call(from) => match decode(&message.payload) {
-            Ok(request) => called(server, request, from),
-            Err(error) => misfit(&message, &error),
-        },
-        MessageKind::Cast => match decode(&message.payload) {
-            Ok(request) => server.handle_cast(request),
-            Err(error) => misfit(&message, &error),
-        },
-        MessageKind::Info => server.handle_info(Received::Message(message)),
+fn answer<R: Answer>(from: Caller<R>, reply: &R) {
+    if let Err(error) = from.reply(reply) {
+        log::error!("an answer to {} was not sent: {error}", from.pid());
+        // It is not to wait for what does not come.
+        mailbox::reply_not_understood(from.into(), &format!("the answer was not sent: {error}"));
     }
 }
 
 /// No client may end a server by sending what it does not understand.
-fn misfit(message: &Message, error: &regrow_term::DecodeError) -> Next {
+fn misfit<S>(message: &Message, error: &DecodeError) -> Next<S> {
     log::warn!("a request of {} was not understood: {error}", message.from);
     if let Some(from) = message.reply_to() {
-        mailbox::reply_not_understood(from);
+        mailbox::reply_not_understood(from, &format!("{error}"));
     }
-    Next::Continue
-}
-
-fn called<S: GenServer>(server: &mut S, request: S::Call, from: ReplyTo) -> Next {
-    let answer = |reply: S::Reply| {
-        if let Err(error) = mailbox::reply(from, &reply) {
-            log::error!("an answer to {} was not sent: {error}", from.pid());
-        }
-    };
-    match server.handle_call(request, from) {
-        CallResult::Reply(reply) => {
-            answer(reply);
-            Next::Continue
-        }
-        CallResult::ReplyAndHibernate(reply) => {
-            answer(reply);
-            Next::Hibernate
-        }
-        CallResult::NoReply => Next::Continue,
-        CallResult::StopNoReply(reason) => Next::Stop(reason),
-        CallResult::Stop(reason, reply) => {
-            // Rule G17: terminate first, then the answer, then the end.
-            server.terminate(&reason);
-            answer(reply);
-            process::exit(reason)
-        }
-    }
+    Next::NoReply
 }
 
 fn ended(reason: ExitReason) -> Result<(), ExitReason> {

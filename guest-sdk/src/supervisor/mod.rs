@@ -7,7 +7,7 @@
 //! ```
 //! use regrow_sdk::gen_server::ServerRef;
 //! use regrow_sdk::supervisor::{ChildSpec, Supervisor};
-//! # use regrow_sdk::gen_server::{CallResult, Init};
+//! # use regrow_sdk::gen_server::{CallResult, Caller, Init};
 //! # use regrow_sdk::{GenServer, ReplyTo};
 //! # struct Counter(u64);
 //! # impl GenServer for Counter {
@@ -16,7 +16,7 @@
 //! #     type Reply = u64;
 //! #     type Cast = ();
 //! #     fn init(start: u64) -> Init<Self> { Init::Started(Counter(start)) }
-//! #     fn handle_call(&mut self, _: (), _: ReplyTo) -> CallResult<u64> { CallResult::Reply(self.0) }
+//! #     fn handle_call(&mut self, _: (), _: Caller<u64>) -> CallResult<Self> { CallResult::Reply(self.0) }
 //! # }
 //! # regrow_sdk::component! { "counter" => server Counter }
 //! # fn main() {

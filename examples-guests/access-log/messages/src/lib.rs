@@ -101,10 +101,6 @@ pub struct Poison {
     pub excerpt: String,
 }
 
-/// The reporter's question to the aggregator.
-#[derive(Serialize, Deserialize)]
-pub struct Progress;
-
 /// The aggregator's answer.
 #[derive(Serialize, Deserialize)]
 pub struct Totals {

@@ -12,9 +12,9 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
 use access_log_messages::{AGGREGATOR, Batch, BatchCounts, Event, NextBatch, Poison, Work};
-use regrow_sdk::gen_server::{CallResult, Init, Next};
+use regrow_sdk::gen_server::{CallResult, Caller, Init, Next};
 use regrow_sdk::mailbox::{self, Received};
-use regrow_sdk::{ExitReason, GenServer, MonitorRef, Pid, Reference, ReplyTo, process};
+use regrow_sdk::{ExitReason, GenServer, MonitorRef, Pid, Reference, process};
 use serde::Deserialize;
 
 use lines::Lines;
@@ -37,7 +37,7 @@ struct Reader {
     /// What each parser is working on.
     parsers: HashMap<Pid, Parser>,
     /// Parsers that ask while there is nothing to hand out, but while there may be again.
-    idle: VecDeque<ReplyTo>,
+    idle: VecDeque<Caller<Work>>,
     finished: bool,
 }
 
@@ -66,7 +66,7 @@ impl GenServer for Reader {
         }
     }
 
-    fn handle_call(&mut self, request: NextBatch, from: ReplyTo) -> CallResult<Work> {
+    fn handle_call(&mut self, request: NextBatch, from: Caller<Work>) -> CallResult<Self> {
         if let Some(done) = request.done
             && let Err(reason) = self.accept(from.pid(), done)
         {
@@ -78,10 +78,10 @@ impl GenServer for Reader {
         }
     }
 
-    fn handle_info(&mut self, info: Received) -> Next {
-        let Received::Down { reference, reason, .. } = info else { return Next::Continue };
+    fn handle_info(&mut self, info: Received) -> Next<Self> {
+        let Received::Down { reference, reason, .. } = info else { return Next::NoReply };
         match self.on_down(reference, &reason).and_then(|()| self.hand_out()) {
-            Ok(()) => Next::Continue,
+            Ok(()) => Next::NoReply,
             Err(reason) => Next::Stop(reason),
         }
     }
@@ -89,7 +89,7 @@ impl GenServer for Reader {
 
 impl Reader {
     /// A parser asks. From now on its end is known.
-    fn wait_for_work(&mut self, from: ReplyTo) -> Result<(), ExitReason> {
+    fn wait_for_work(&mut self, from: Caller<Work>) -> Result<(), ExitReason> {
         if let Entry::Vacant(new) = self.parsers.entry(from.pid()) {
             new.insert(Parser { monitor: process::monitor(from.pid())?, batch: None });
         }
@@ -147,12 +147,12 @@ impl Reader {
                 continue;
             };
             parser.batch = Some(batch.clone());
-            mailbox::reply(from, &Work::Batch(batch))?;
+            from.reply(&Work::Batch(batch))?;
         }
         let working = self.parsers.values().any(|parser| parser.batch.is_some());
         if self.lines.at_end() && self.again.is_empty() && !working {
             for from in self.idle.drain(..) {
-                mailbox::reply(from, &Work::Finished)?;
+                from.reply(&Work::Finished)?;
             }
             if !std::mem::replace(&mut self.finished, true) {
                 mailbox::send(AGGREGATOR, &Event::Finished)?;

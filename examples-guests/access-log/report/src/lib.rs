@@ -4,10 +4,8 @@ mod table;
 
 use std::time::Duration;
 
-use access_log_messages::{AGGREGATOR, Counts, Event, Poison, Progress, Totals};
-use regrow_sdk::gen_server::{CallResult, Init, Next, ServerRef};
-use regrow_sdk::mailbox::{self, Received};
-use regrow_sdk::{ExitReason, GenServer, ReplyTo};
+use access_log_messages::{AGGREGATOR, Counts, Event, Poison, Totals};
+use regrow_sdk::{ExitReason, gen_server, mailbox};
 use serde::Deserialize;
 
 /// How many poisonous lines are kept for the report.
@@ -22,39 +20,35 @@ pub struct Aggregator {
     finished: bool,
 }
 
-impl GenServer for Aggregator {
-    type Argument = ();
-    type Call = Progress;
-    type Reply = Totals;
-    type Cast = ();
-
-    fn init((): ()) -> Init<Self> {
-        Init::Started(Aggregator::default())
+#[gen_server]
+impl Aggregator {
+    #[init]
+    fn new() -> Self {
+        Aggregator::default()
     }
 
-    fn handle_call(&mut self, _: Progress, _: ReplyTo) -> CallResult<Totals> {
-        CallResult::Reply(Totals {
+    #[call]
+    fn totals(&self) -> Totals {
+        Totals {
             counts: self.counts.clone(),
             poison_lines: self.poison_lines,
             first_poison: self.first_poison.clone(),
             finished: self.finished,
-        })
+        }
     }
 
-    fn handle_info(&mut self, info: Received) -> Next {
-        let Received::Message(message) = info else { return Next::Continue };
-        match message.decode() {
-            Ok(Event::Counted(counts)) => self.counts.add(counts),
-            Ok(Event::Poison(poison)) => {
+    #[info]
+    fn count(&mut self, event: Event) {
+        match event {
+            Event::Counted(counts) => self.counts.add(counts),
+            Event::Poison(poison) => {
                 self.poison_lines += 1;
                 if self.first_poison.len() < KEPT_POISON {
                     self.first_poison.push(poison);
                 }
             }
-            Ok(Event::Finished) => self.finished = true,
-            Err(error) => log::warn!("a message of {} was dropped: {error}", message.from),
+            Event::Finished => self.finished = true,
         }
-        Next::Continue
     }
 }
 
@@ -67,10 +61,10 @@ struct ReporterConfig {
 /// Prints progress while the log is read, then the summary, and ends: its supervisor takes that for the end of
 /// the application.
 fn reporter(config: ReporterConfig) -> Result<(), ExitReason> {
-    let aggregator: ServerRef<Aggregator> = ServerRef::new(AGGREGATOR);
+    // Without a timeout: on a busy machine there is no hurry, and the aggregator's end is known at once.
+    let aggregator = AggregatorClient::new(AGGREGATOR).with_timeout(None);
     loop {
-        // Without a timeout: on a busy machine there is no hurry, and the aggregator's end is known at once.
-        let totals = aggregator.call_timeout(&Progress, None)?;
+        let totals = aggregator.totals()?;
         if totals.finished {
             print!("{}", table::summary(&totals));
             return Ok(());

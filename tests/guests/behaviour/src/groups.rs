@@ -109,7 +109,10 @@ pub fn denied(_: ()) -> Result<(), ExitReason> {
     assert_eq!(group.members()?.len(), 1000);
     assert!(group.leave_all(&[own; 1000])?);
     let large = "x".repeat(4_000);
-    let refused = (0..20_000).find_map(|number| Group::new("mine/a", &(number, &large)).join().err());
-    assert!(matches!(&refused, Some(GroupError::Limit(limit)) if limit.which == "kept_bytes"), "{refused:?}");
+    Scope::start("mine/b")?;
+    for (scope, which) in [("mine/a", "memberships"), ("mine/b", "kept_bytes")] {
+        let refused = (0..20_000).find_map(|number| Group::new(scope, &(number, &large)).join().err());
+        assert!(matches!(&refused, Some(GroupError::Limit(limit)) if limit.which == which), "{refused:?}");
+    }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use regrow_sdk::gen_server::{self, CallResult, Hibernate, Init, Next, ServerRef};
+use regrow_sdk::gen_server::{self, CallResult, Caller, Hibernate, Init, Next, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, SpawnOptions};
-use regrow_sdk::{Error, ExitReason, GenServer, Pid, ReplyTo, Term, names, timer};
+use regrow_sdk::{Error, ExitReason, GenServer, Pid, Term, names, timer};
 use serde::{Deserialize, Serialize};
 
 /// Counts what this instance has done: a new one begins with none.
@@ -131,17 +131,17 @@ impl GenServer for Nap {
         Init::Started(Nap { total: 0, naps_after_ms })
     }
 
-    fn handle_call(&mut self, by: u64, _: ReplyTo) -> CallResult<(u64, u32)> {
+    fn handle_call(&mut self, by: u64, _: Caller<(u64, u32)>) -> CallResult<Self> {
         self.total += by;
         let here = DONE_HERE.fetch_add(1, Ordering::Relaxed) + 1;
         if by == 0 {
-            CallResult::ReplyAndHibernate((self.total, here))
+            CallResult::Reply((self.total, here)).hibernate()
         } else {
             CallResult::Reply((self.total, here))
         }
     }
 
-    fn handle_cast(&mut self, (): ()) -> Next {
+    fn handle_cast(&mut self, (): ()) -> Next<Self> {
         Next::Hibernate
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use regrow_sdk::gen_server::{self, CallResult, Init, Next, ServerRef, StartError};
+use regrow_sdk::gen_server::{self, CallResult, Caller, Init, Next, ServerRef, StartError};
 use regrow_sdk::mailbox::{self, CallError, Received};
 use regrow_sdk::process::{self, SpawnOptions, Started};
-use regrow_sdk::{Error, ExitReason, GenServer, Pid, ReplyTo};
+use regrow_sdk::{Error, ExitReason, GenServer, Pid};
 use serde::{Deserialize, Serialize};
 
 use crate::helpers::Word;
@@ -13,7 +13,7 @@ use crate::helpers::Word;
 /// A server that tells `watcher` what happens to it.
 pub struct Ledger {
     watcher: Pid,
-    waiting: Option<ReplyTo>,
+    waiting: Option<Caller<i64>>,
     balance: i64,
 }
 
@@ -57,7 +57,7 @@ impl GenServer for Ledger {
         }
     }
 
-    fn handle_call(&mut self, question: Question, from: ReplyTo) -> CallResult<i64> {
+    fn handle_call(&mut self, question: Question, from: Caller<i64>) -> CallResult<Self> {
         match question {
             Question::Balance => CallResult::Reply(self.balance),
             Question::AfterNextCast => {
@@ -70,22 +70,23 @@ impl GenServer for Ledger {
         }
     }
 
-    fn handle_cast(&mut self, order: Order) -> Next {
+    fn handle_cast(&mut self, order: Order) -> Next<Self> {
         match order {
             Order::Add(amount) => self.balance += amount,
             Order::Stop => return Next::Stop(ExitReason::Normal),
         }
         if let Some(from) = self.waiting.take() {
-            mailbox::reply(from, &self.balance).expect("a small answer");
+            from.reply(&self.balance).expect("a small answer");
+            from.reply(&-1).expect("the second answer vanishes");
         }
-        Next::Continue
+        Next::NoReply
     }
 
-    fn handle_info(&mut self, info: Received) -> Next {
+    fn handle_info(&mut self, info: Received) -> Next<Self> {
         if let Received::Message(message) = info {
             mailbox::send(message.from, &"info").expect("the sender is there");
         }
-        Next::Continue
+        Next::NoReply
     }
 
     fn terminate(&mut self, reason: &ExitReason) {
@@ -121,7 +122,8 @@ pub fn gen_server(_: ()) -> Result<(), ExitReason> {
     // What a client does not know how to say harms nobody.
     mailbox::cast(pid, &"gibberish")?;
     let misunderstood = mailbox::call::<_, i64>(pid, &"gibberish", None);
-    assert_eq!(misunderstood, Err(CallError::NotUnderstood), "at once");
+    let Err(CallError::NotUnderstood(why)) = misunderstood else { panic!("{misunderstood:?}") };
+    assert!(why.contains("gibberish"), "{why}");
     assert_eq!(ledger.call(&Question::Balance), Ok(43));
 
     // G17: terminate first, then the answer, then the end.

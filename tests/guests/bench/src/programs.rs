@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use regrow_sdk::gen_server::{self, CallResult, Hibernate, Init, ServerRef};
+use regrow_sdk::gen_server::{self, CallResult, Caller, Hibernate, Init, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
 use regrow_sdk::process::{self, Flag, SpawnOptions, WhenFull};
-use regrow_sdk::{ExitReason, GenServer, Pid, ReplyTo, timer};
+use regrow_sdk::{ExitReason, GenServer, Pid, timer};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -51,7 +51,7 @@ impl GenServer for Counter {
         Init::Started(Counter(0))
     }
 
-    fn handle_call(&mut self, by: u64, _: ReplyTo) -> CallResult<u64> {
+    fn handle_call(&mut self, by: u64, _: Caller<u64>) -> CallResult<Self> {
         self.0 += by;
         CallResult::Reply(self.0)
     }
@@ -81,9 +81,9 @@ impl GenServer for Sleeper {
         Init::Started(Sleeper(start))
     }
 
-    fn handle_call(&mut self, (): (), _: ReplyTo) -> CallResult<u64> {
+    fn handle_call(&mut self, (): (), _: Caller<u64>) -> CallResult<Self> {
         self.0 += 1;
-        CallResult::ReplyAndHibernate(self.0)
+        CallResult::Reply(self.0).hibernate()
     }
 }
 
