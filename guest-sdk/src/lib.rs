@@ -89,8 +89,8 @@ pub use table::Table;
 /// Methods without such a mark stay what they are. For `Counter` there are then `Counter::start_link` and `Counter::start_with`,
 /// which take what `#[init]` takes, and `CounterClient`, which can do what the server serves: `increment` for `increment`, and
 /// `send_increment`, which does not wait. The component's entry is called `counter` (`WordCount`: `word-count`). On the wire a request is its name, `"reset"`, or, with arguments, a map, `{"increment": {"by": 2}}`: other
-/// languages can ask, too. `#[gen_server(entry = "other", client = Other)]` changes the names. See [`gen_server`](mod@gen_server) for an example.
-pub use regrow_sdk_macros::gen_server;
+/// languages can ask, too. `#[server(entry = "other", client = Other)]` changes the names. See [`gen_server`] for an example.
+pub use regrow_sdk_macros::server;
 
 /// Makes a value an agent (Elixir's `Agent`): its public methods become requests to a process that has the value.
 ///

@@ -52,6 +52,8 @@ entries! {
     g39_g40_requests: "requests",
     g17_to_g33_gen_server: "gen-server",
     g1_to_g8_gen_server_starts: "gen-server-start",
+    g2_to_g44_servers_from_methods: "gen-server-derived",
+    a1_a3_agents: "agents",
     memory_that_grows_keeps_what_is_in_it: "memory-grows",
     who_waits_for_long_finds_everything_as_it_was: "waits-long",
     p54_hibernation_keeps_everything_but_memory: "hibernate",
@@ -146,7 +148,9 @@ const OTHERS: &[&str] = &[
     "topics",
     "blobs",
     "linked-task",
-    // What the tasks of other tests do.
+    // What the servers, agents and tasks of other tests do.
+    "shop",
+    "tally",
     "work",
 ];
 

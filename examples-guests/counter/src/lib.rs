@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use regrow_sdk::{ExitReason, gen_server, mailbox};
+use regrow_sdk::{ExitReason, mailbox, server};
 
 /// Counts.
 struct Counter(u64);
 
-#[gen_server]
+#[server]
 impl Counter {
     #[init]
     fn new(start: u64) -> Self {

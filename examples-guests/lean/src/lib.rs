@@ -6,7 +6,7 @@ extern crate alloc;
 
 use alloc::string::String;
 
-use regrow_sdk::gen_server;
+use regrow_sdk::server;
 
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
@@ -24,7 +24,7 @@ fn lean(name: String) {
 /// Counts its calls.
 struct Count(u64);
 
-#[gen_server]
+#[server]
 impl Count {
     #[init]
     fn new(start: u64) -> Self {

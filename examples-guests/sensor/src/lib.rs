@@ -1,6 +1,6 @@
 //! A guest that uses a function of the program which embeds the node.
 
-use regrow_sdk::gen_server;
+use regrow_sdk::server;
 
 mod bindings {
     wit_bindgen::generate!({ path: "wit", world: "sensor" });
@@ -11,7 +11,7 @@ use bindings::example::sensors::thermometer;
 /// Says how warm it is, and crashes where no thermometer would hold.
 struct Sensor;
 
-#[gen_server]
+#[server]
 impl Sensor {
     #[init]
     fn new() -> Self {

@@ -12,7 +12,7 @@ use crate::{client, server};
 /// Which attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    GenServer,
+    Server,
     Agent,
 }
 
@@ -79,7 +79,7 @@ impl Described {
         for role in [Role::Timeout, Role::Terminate, Role::Status] {
             self.at_most_one(role)?;
         }
-        if self.at_most_one(Role::Init)?.is_none() && self.kind == Kind::GenServer {
+        if self.at_most_one(Role::Init)?.is_none() && self.kind == Kind::Server {
             let text = "a server needs a function that makes it: mark it with `#[init]`";
             return Err(Error::new(self.name.span(), text));
         }

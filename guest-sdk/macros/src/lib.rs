@@ -7,13 +7,13 @@ mod server;
 
 use proc_macro::TokenStream;
 
-/// See `regrow_sdk::gen_server!`.
+/// See `regrow_sdk::server`.
 #[proc_macro_attribute]
-pub fn gen_server(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand::attribute(expand::Kind::GenServer, arguments.into(), item.into()).into()
+pub fn server(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    expand::attribute(expand::Kind::Server, arguments.into(), item.into()).into()
 }
 
-/// See `regrow_sdk::agent!`.
+/// See `regrow_sdk::agent`.
 #[proc_macro_attribute]
 pub fn agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::attribute(expand::Kind::Agent, arguments.into(), item.into()).into()

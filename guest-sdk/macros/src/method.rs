@@ -104,14 +104,20 @@ impl Method {
         }
         check_arguments(role, &arguments, signature.inputs.span())?;
         let documentation = item.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned();
-        Ok(Some(Self {
+        let method = Self {
             role,
             name: signature.ident.clone(),
             documentation: documentation.collect(),
             arguments,
             caller,
             returns: signature.output.clone(),
-        }))
+        };
+        match method.answer() {
+            Type::Reference(answer) if role == Role::Call => {
+                complain(answer.span(), "an answer is data: return it by value (`String` for `&str`)")
+            }
+            _ => Ok(Some(method)),
+        }
     }
 
     /// The type of the answer to a call.
@@ -173,11 +179,10 @@ fn role(kind: Kind, item: &mut ImplItemFn) -> Result<Option<Role>> {
     }
     let is_public = matches!(item.vis, syn::Visibility::Public(_));
     Ok(match (kind, found) {
-        (Kind::GenServer, role) => role,
+        (Kind::Server, role) => role,
         (Kind::Agent, Some(Role::Cast)) => found,
         (Kind::Agent, Some(role)) => {
-            let text =
-                format!("an agent's methods are its requests: `#[{}]` is for a `gen_server`", role.name());
+            let text = format!("an agent's methods are its requests: `#[{}]` is for a `server`", role.name());
             return Err(Error::new(item.sig.ident.span(), text));
         }
         (Kind::Agent, None) => (is_public && item.sig.receiver().is_some()).then_some(Role::Call),

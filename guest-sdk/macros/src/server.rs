@@ -129,7 +129,7 @@ fn init(described: &Described) -> TokenStream {
             }
         }
     };
-    let ignored = (described.kind == Kind::GenServer).then(|| quote!(let _ = &argument;));
+    let ignored = (described.kind == Kind::Server).then(|| quote!(let _ = &argument;));
     quote! {
         fn init(argument: Self::Argument) -> ::regrow_sdk::gen_server::Init<Self> {
             #ignored

@@ -1,13 +1,13 @@
 //! GenServer: a process that serves requests one at a time, after OTP's `gen_server`.
 //!
 //! ```
-//! use regrow_sdk::gen_server;
+//! use regrow_sdk::server;
 //!
 //! struct Counter {
 //!     count: u64,
 //! }
 //!
-//! #[gen_server]
+//! #[server]
 //! impl Counter {
 //!     #[init]
 //!     fn new(start: u64) -> Self {
@@ -42,7 +42,7 @@
 //! # }
 //! ```
 //!
-//! [`gen_server`](crate::gen_server!) makes the messages, the dispatch and the client (`CounterClient`) from the methods. Whoever wants to
+//! [`server`](macro@crate::server) makes the messages, the dispatch and the client (`CounterClient`) from the methods. Whoever wants to
 //! name the messages himself implements [`GenServer`]:
 //!
 //! ```
@@ -104,14 +104,14 @@ use serde::{Deserialize, Serialize};
 pub use self::caller::{Answer, AnyReply, Caller};
 pub use self::control::{ControlError, get_state, stop};
 pub use self::outcome::{CallResult, Init, IntoCallResult, IntoInit, IntoNext, Next, reply};
-pub use self::reference::{CALL_TIMEOUT, Response, ServerRef, abcast, multi_call};
+pub use self::reference::{CALL_TIMEOUT, Response, ServerRef, abcast, multi_call, receive_all};
 pub(crate) use self::serve::{resume, run, run_hibernating};
 pub use self::start::{StartError, start, start_link, start_monitor};
 use crate::exit_reason::ExitReason;
 use crate::mailbox::Received;
 
 /// A server: a state and what requests do to it. The requests are served strictly one at a time, in the order
-/// of the mailbox. [`gen_server`](crate::gen_server!) implements it for you.
+/// of the mailbox. [`server`](macro@crate::server) implements it for you.
 pub trait GenServer: Sized {
     /// What it is started with.
     type Argument: DeserializeOwned;

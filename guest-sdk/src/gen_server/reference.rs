@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::exit_reason::ExitReason;
 use crate::gen_server::GenServer;
 use crate::mailbox::{self, CallError, Received};
 use crate::pid::{Destination, Pid};
@@ -163,28 +164,25 @@ impl<R: DeserializeOwned> Response<R> {
     }
 }
 
-/// Asks several servers at once, and waits for all of them up to `timeout` together (`multi_call/4`, rule G43): their answers, in the
-/// order of the servers. Nothing comes later.
-pub fn multi_call<S: GenServer>(
-    servers: &[ServerRef<S>],
-    request: &S::Call,
+/// Waits for all of these answers, up to `timeout` together; they come in the order of the requests. Nothing comes later.
+pub fn receive_all<R: DeserializeOwned>(
+    responses: impl IntoIterator<Item = Result<Response<R>, Error>>,
     timeout: Option<Duration>,
-) -> Vec<Result<S::Reply, CallError>>
-where
-    S::Reply: DeserializeOwned,
-{
+) -> Vec<Result<R, CallError>> {
     let until = timeout.map(|timeout| timer::monotonic_time().saturating_add(timeout));
     let mut waiting: Collection<usize> = Collection::new();
-    let mut answers = Vec::with_capacity(servers.len());
-    for (number, server) in servers.iter().enumerate() {
-        answers.push(match request::send(server.to.clone(), request) {
-            // References are all different.
+    let mut answers = Vec::new();
+    for response in responses {
+        let number = answers.len();
+        answers.push(Err(match response {
             Ok(sent) => {
-                waiting.add(sent, number).map_or(Err(CallError::Timeout), |()| Err(CallError::Timeout))
+                // References are all different.
+                let _ = waiting.add(sent.request, number);
+                CallError::Timeout
             }
-            Err(Error::NoProc) => Err(CallError::Down(crate::ExitReason::NoProc)),
-            Err(error) => Err(CallError::Refused(error)),
-        });
+            Err(Error::NoProc) => CallError::Down(ExitReason::NoProc),
+            Err(error) => CallError::Refused(error),
+        }));
     }
     loop {
         let left = until.map(|until| until.saturating_sub(timer::monotonic_time()));
@@ -200,6 +198,19 @@ where
             }
         }
     }
+}
+
+/// Asks several servers at once, and waits for all of them up to `timeout` together (`multi_call/4`, rule G43): their answers, in the
+/// order of the servers. With a client that was made for a server: [`receive_all`].
+pub fn multi_call<S: GenServer>(
+    servers: &[ServerRef<S>],
+    request: &S::Call,
+    timeout: Option<Duration>,
+) -> Vec<Result<S::Reply, CallError>>
+where
+    S::Reply: DeserializeOwned,
+{
+    receive_all(servers.iter().map(|server| server.send_request(request)), timeout)
 }
 
 /// Asks several servers for something that is not answered (`abcast/2`, rule G43). Nobody learns which of them are there.

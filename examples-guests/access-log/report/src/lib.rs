@@ -5,7 +5,7 @@ mod table;
 use std::time::Duration;
 
 use access_log_messages::{AGGREGATOR, Counts, Event, Poison, Totals};
-use regrow_sdk::{ExitReason, gen_server, mailbox};
+use regrow_sdk::{ExitReason, mailbox, server};
 use serde::Deserialize;
 
 /// How many poisonous lines are kept for the report.
@@ -20,7 +20,7 @@ pub struct Aggregator {
     finished: bool,
 }
 
-#[gen_server]
+#[server]
 impl Aggregator {
     #[init]
     fn new() -> Self {

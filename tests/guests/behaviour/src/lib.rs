@@ -3,6 +3,7 @@
 
 mod blobs;
 mod calls;
+mod derived;
 mod grants;
 mod groups;
 mod helpers;
@@ -69,6 +70,10 @@ regrow_sdk::component! {
     "gen-server" => process servers::gen_server,
     /// GenServer: starts that fail.
     "gen-server-start" => process servers::starts,
+    /// GenServer: servers that are made from their methods.
+    "gen-server-derived" => process derived::derived,
+    /// Agents.
+    "agents" => process derived::agents,
     /// Static children: start, restart, terminate, delete.
     "supervisor" => process supervisors::static_children,
     /// Children that have something to say when they start, or nothing to do.
@@ -218,4 +223,8 @@ regrow_sdk::component! {
     "helper-visitor" => process tables::visitor,
     /// Helper: a server for the tests of GenServer.
     "helper-server" => server servers::Ledger,
+    /// Helper: a server that is made from its methods.
+    "shop" => server derived::Shop,
+    /// Helper: an agent.
+    "tally" => agent derived::Tally,
 }
