@@ -28,3 +28,28 @@ pub fn unexpected<S>(info: &Received) -> Next<S> {
 pub fn status<T: Serialize>(status: &T) -> Option<Term> {
     decode(&encode(status).ok()?).ok()
 }
+
+/// The first plain message that `select` takes, within a time; or else what is in the mailbox.
+#[cfg(not(target_family = "wasm"))]
+pub fn receive_plain<T>(
+    timeout: core::time::Duration,
+    mut select: impl FnMut(&crate::mailbox::Message) -> Option<T>,
+) -> Result<T, String> {
+    let mut others = Vec::new();
+    let found = crate::mailbox::receive_match(Some(timeout), |received| match &received {
+        Received::Message(message) if message.kind == MessageKind::Info => {
+            let selected = select(message);
+            if selected.is_none() {
+                let term =
+                    message.decode::<Term>().map_or_else(|_| "no term".into(), |term| format!("{term}"));
+                others.push(term);
+            }
+            selected
+        }
+        other => {
+            others.push(format!("({})", other.kind()));
+            None
+        }
+    });
+    found.ok_or_else(|| if others.is_empty() { "nothing".into() } else { others.join(", ") })
+}

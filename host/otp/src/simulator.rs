@@ -102,6 +102,23 @@ impl Simulator {
         self.clock.advance_to(end);
     }
 
+    /// Runs as long as `goes_on` says so, and somebody can run or a timer is left, until the end of `duration` of virtual time;
+    /// whether that ended it.
+    pub fn run_while(&mut self, duration: Duration, mut goes_on: impl FnMut() -> bool) -> bool {
+        let end = self.clock.now().saturating_add(duration);
+        while goes_on() {
+            if self.step() {
+                continue;
+            }
+            match self.runtime.inner.timers.next_deadline() {
+                Some(next) if next <= end => self.clock.advance_to(next),
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
     fn run_until(&mut self, end: Instant) {
         loop {
             while self.step() {}

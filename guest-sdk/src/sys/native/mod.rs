@@ -57,6 +57,14 @@ fn entry_process(
     })
 }
 
+/// A process that runs a closure.
+pub(crate) fn spawn_closure(body: impl FnOnce() -> Result<(), ExitReason> + Send + 'static) -> Pid {
+    let thread::Current { context, component, .. } = current();
+    let spawned = context
+        .spawn(otp::SpawnOptions::default(), move |context| run_as_process(context, component, None, body));
+    spawned.expect("a place for another process").0.into()
+}
+
 type SpawnResult = Result<(otp::Pid, Option<otp::Reference>), otp::SpawnError>;
 
 fn otp_options(options: &SpawnOptions) -> otp::SpawnOptions {

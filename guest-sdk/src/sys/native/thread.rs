@@ -1,17 +1,16 @@
 //! A process whose body is ordinary blocking code, on a thread of its own.
 //!
-//! The process's future does nothing but wake the thread whenever the scheduler polls it; the thread polls
-//! whatever it waits for itself. When the process ends, the future is dropped and the thread unwinds at its
-//! next call.
+//! The two take turns: when the scheduler polls the process, the thread runs until it has to wait, and the scheduler waits for that.
+//! So processes are as deterministic as futures are, and a simulator can drive them. The thread polls whatever it waits for itself. When
+//! the process ends, the future is dropped and the thread unwinds at its next call.
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 
 use regrow_otp as otp;
 
@@ -28,10 +27,56 @@ pub(crate) struct Current {
     can_hibernate: bool,
 }
 
+/// Whose turn it is.
+enum Turn {
+    /// The scheduler's, until it polls the process.
+    Scheduler,
+    /// The thread's, until it has to wait.
+    Process,
+    /// Nobody's: the thread has come to its end.
+    Finished(Option<otp::ExitReason>),
+    /// Nobody's: the process has been ended.
+    Ended,
+}
+
 struct Shared {
-    ended: AtomicBool,
-    outcome: Mutex<Option<otp::ExitReason>>,
-    waker: Mutex<Option<Waker>>,
+    turn: Mutex<Turn>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes it somebody's turn, unless it is nobody's any more.
+    fn pass(&self, to: Turn) {
+        let mut turn = self.lock();
+        if matches!(*turn, Turn::Scheduler | Turn::Process) {
+            *turn = to;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits as long as it is somebody else's turn.
+    fn wait_while(&self, is_others: impl Fn(&Turn) -> bool) -> MutexGuard<'_, Turn> {
+        let turn = self.lock();
+        self.changed.wait_while(turn, |turn| is_others(turn)).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_ended(&self) -> bool {
+        matches!(*self.lock(), Turn::Ended)
+    }
+
+    /// On the thread: lets the scheduler go on, and waits for the next turn.
+    fn give_way(&self) {
+        self.pass(Turn::Scheduler);
+        let turn = self.wait_while(|turn| matches!(turn, Turn::Scheduler));
+        if matches!(*turn, Turn::Ended) {
+            drop(turn);
+            resume_unwind(Box::new(Ended(None)));
+        }
+    }
 }
 
 thread_local! {
@@ -50,7 +95,7 @@ pub(super) fn current() -> Current {
         .with_borrow(Clone::clone)
         .expect("the SDK's functions are called from a process: see `testing::run`");
     // One that has been killed does nothing more, but for what its destructors do on the way.
-    if current.shared.ended.load(Ordering::Acquire) && !thread::panicking() {
+    if !thread::panicking() && current.shared.is_ended() {
         resume_unwind(Box::new(Ended(None)));
     }
     current
@@ -96,26 +141,19 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut task = TaskContext::from_waker(Waker::noop());
     loop {
-        if shared.ended.load(Ordering::Acquire) {
-            resume_unwind(Box::new(Ended(None)));
-        }
         if let Poll::Ready(value) = future.as_mut().poll(&mut task) {
             return value;
         }
-        thread::park();
+        shared.give_way();
     }
 }
 
 /// Tells the thread that its process has ended.
-struct Leash {
-    shared: Arc<Shared>,
-    thread: Thread,
-}
+struct Leash(Arc<Shared>);
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.thread.unpark();
+        self.0.pass(Turn::Ended);
     }
 }
 
@@ -126,33 +164,28 @@ pub(crate) async fn run_as_process(
     entry: Option<&'static str>,
     body: impl FnOnce() -> Result<(), ExitReason> + Send + 'static,
 ) -> otp::ExitReason {
-    let shared = Arc::new(Shared {
-        ended: AtomicBool::new(false),
-        outcome: Mutex::default(),
-        waker: Mutex::default(),
-    });
+    let shared = Arc::new(Shared { turn: Mutex::new(Turn::Scheduler), changed: Condvar::new() });
     let can_hibernate = entry.is_some();
     let current = Current { context, component, shared: shared.clone(), can_hibernate };
     let spawned = thread::Builder::new().spawn(move || {
         let shared = current.shared.clone();
+        if matches!(*shared.wait_while(|turn| matches!(turn, Turn::Scheduler)), Turn::Ended) {
+            return;
+        }
         CURRENT.set(Some(current));
         let outcome = outcome_of_entry(entry, body);
         CURRENT.set(None);
-        *lock(&shared.outcome) = Some(outcome);
-        if let Some(waker) = lock(&shared.waker).take() {
-            waker.wake();
-        }
+        shared.pass(Turn::Finished(Some(outcome)));
     });
     let leash = match spawned {
-        Ok(handle) => Leash { shared: shared.clone(), thread: handle.thread().clone() },
+        Ok(_) => Leash(shared),
         Err(error) => return otp::ExitReason::error(format!("no thread: {error}")),
     };
-    std::future::poll_fn(|task| {
-        *lock(&shared.waker) = Some(task.waker().clone());
-        leash.thread.unpark();
-        match lock(&shared.outcome).take() {
-            Some(reason) => Poll::Ready(reason),
-            None => Poll::Pending,
+    std::future::poll_fn(|_| {
+        leash.0.pass(Turn::Process);
+        match &mut *leash.0.wait_while(|turn| matches!(turn, Turn::Process)) {
+            Turn::Finished(reason) => reason.take().map_or(Poll::Pending, Poll::Ready),
+            _ => Poll::Pending,
         }
     })
     .await
@@ -167,8 +200,4 @@ fn outcome_of(result: thread::Result<Result<(), ExitReason>>) -> otp::ExitReason
             Err(panic) => crate::panic::reason(panic.as_ref()).into(),
         },
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
