@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use regrow_term::{DecodeError, decode, encode};
+use regrow_term::{DecodeError, decode, decode_refusal, encode, encode_refusal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -275,23 +275,17 @@ where
     decode_answer(&sys::call(to.into(), request, timeout)?)
 }
 
-/// What an answer begins with that is none: a tag of CBOR (`0x5247`) before a text. No encoding of a value has tags.
-const NOT_UNDERSTOOD: &[u8] = b"\xd9\x52\x47";
-
 pub(crate) fn decode_answer<A: DeserializeOwned>(answer: &[u8]) -> Result<A, CallError> {
-    match answer.strip_prefix(NOT_UNDERSTOOD) {
-        Some(why) => Err(CallError::NotUnderstood(decode(why).unwrap_or_default())),
+    match decode_refusal(answer) {
+        Some(why) => Err(CallError::NotUnderstood(why)),
         None => decode(answer).map_err(CallError::Decode),
     }
 }
 
 /// Tells a caller that its request was not understood, and why.
 pub fn reply_not_understood(to: ReplyTo, why: &str) {
-    const ENOUGH: usize = 1_000;
-    let end = why.floor_char_boundary(ENOUGH.min(why.len()));
-    let payload = [NOT_UNDERSTOOD, &encode(&why[..end]).unwrap_or_default()].concat();
     // So little is not too large.
-    let _ = sys::reply(to, payload);
+    let _ = sys::reply(to, encode_refusal(why));
 }
 
 /// Answers a call. Any process that has the token may; nothing happens if the caller does not wait any more.

@@ -57,21 +57,22 @@ async fn run(say: &mut impl FnMut(String)) -> Result<Outcome> {
     let steering = node.steering();
 
     let (nothing, second) = (Term::List(Vec::new()), Duration::from_secs(1));
+    let degrees_now = Term::from("degrees");
     steering.await_started().await?;
-    say(format!("on the roof it has {} degrees", steering.call("roof", &nothing, second).await?));
+    say(format!("on the roof it has {} degrees", steering.call("roof", &degrees_now, second).await?));
 
     // A process beside the tree, which nobody supervises.
     let cellar = steering.spawn("sensor", "sensor", nothing.clone()).await?;
     degrees.store(12, Ordering::Relaxed);
-    say(format!("in the cellar it has {} degrees", steering.call(cellar, &nothing, second).await?));
+    say(format!("in the cellar it has {} degrees", steering.call(cellar, &degrees_now, second).await?));
 
     degrees.store(5000, Ordering::Relaxed);
-    let melted = steering.call("roof", &nothing, second).await;
+    let melted = steering.call("roof", &degrees_now, second).await;
     say(format!("the roof is on fire: {}", melted.is_err()));
     degrees.store(21, Ordering::Relaxed);
     // It regrows.
     let again = loop {
-        if let Ok(degrees) = steering.call("roof", &nothing, second).await {
+        if let Ok(degrees) = steering.call("roof", &degrees_now, second).await {
             break degrees;
         }
     };

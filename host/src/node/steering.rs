@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use regrow_otp::supervisor::{self as supervisors, ChildState, ChildType, StartedChild};
 use regrow_otp::{Context, Destination, ExitReason, Pid, Runtime, SpawnOptions};
-use regrow_term::{Term, decode, encode};
+use regrow_term::{Term, decode, decode_refusal, encode};
 use tokio::sync::broadcast;
 
 use crate::control::{
@@ -274,6 +274,9 @@ impl Steering {
             context.call(&to, Bytes::from(request), Some(timeout)).await
         });
         let answer = answer.await?.map_err(|error| failed(error.to_string()))?;
+        if let Some(why) = decode_refusal(&answer) {
+            return Err(failed(format!("the process did not understand the request: {why}")));
+        }
         decode(&answer).map_err(|error| failed(format!("the answer is no term: {error}")))
     }
 

@@ -23,6 +23,7 @@ mod match_spec;
 mod matching;
 mod order;
 mod print;
+mod refusal;
 mod serde;
 mod term;
 
@@ -34,4 +35,5 @@ pub use match_spec::{
 };
 pub use matching::{MAX_WORK, Matcher};
 pub use print::Preview;
+pub use refusal::{decode_refusal, encode_refusal};
 pub use term::Term;
