@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{self, GenServer, Hibernate};
 use crate::process::{self, InitResult};
+use crate::state_machine::{self, StateMachine};
 
 /// A component: its entries. Made by [`component!`](crate::component!).
 pub struct Component {
@@ -120,6 +121,12 @@ pub fn run_server<S: GenServer>(argument: &[u8]) -> Result<(), ExitReason> {
     gen_server::run::<S>(understand(argument)?)
 }
 
+/// Runs a StateMachine: it counts as started when its `init` has returned.
+#[doc(hidden)]
+pub fn run_machine<M: StateMachine>(argument: &[u8]) -> Result<(), ExitReason> {
+    state_machine::run::<M>(understand(argument)?)
+}
+
 /// Goes on with a function whose process has hibernated.
 #[doc(hidden)]
 pub fn resume_process<S: DeserializeOwned, R: EntryResult>(
@@ -159,6 +166,7 @@ pub(crate) fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, Exit
 /// - `"name" => task function`: the same, for a [task](mod@crate::task), whose result is awaited;
 /// - `"name" => server Type`: runs a [`GenServer`];
 /// - `"name" => agent Type`: runs an [agent](macro@crate::agent);
+/// - `"name" => machine Type`: runs a [`StateMachine`];
 /// - `"name" => hibernating Type`: runs a [`GenServer`] that hibernates ([`Hibernate`]).
 ///
 /// A doc comment before an entry says what it is for.
@@ -213,6 +221,9 @@ macro_rules! __entry {
     };
     (agent $agent:path) => {
         $crate::sys::run_server::<$agent>
+    };
+    (machine $machine:path) => {
+        $crate::sys::run_machine::<$machine>
     };
     (hibernating $server:path) => {
         $crate::sys::run_hibernating::<$server>

@@ -53,6 +53,7 @@ mod pid;
 pub mod process;
 pub mod registry;
 pub mod request;
+pub mod state_machine;
 pub mod supervisor;
 #[doc(hidden)]
 pub mod sys;
@@ -72,6 +73,7 @@ pub use panic::report as report_panic;
 pub use pid::{Destination, MonitorRef, Pid, Reference, ReplyTo, TimerRef};
 pub use registry::{Registry, Via};
 pub use regrow_term::{DecodeError, EncodeError, Term, decode, encode};
+pub use state_machine::StateMachine;
 pub use table::Table;
 
 /// Makes a type a [`GenServer`] from its methods, with a client that has a method for each request.

@@ -145,6 +145,7 @@ fn starts(described: &Described) -> TokenStream {
     };
     let what = if *kind == Kind::Agent { "agent that begins with this value" } else { "server" };
     let doc_link = format!("Starts the {what}, linked to this process, and waits until it runs.");
+    let doc_child = format!("The {what} as a permanent child of a supervisor, called `{}`.", entry.value());
     let doc_with = format!("Starts the {what} as `options` say: not linked unless they say so.");
     let error = quote!(::regrow_sdk::gen_server::StartError);
     quote! {
@@ -161,6 +162,11 @@ fn starts(described: &Described) -> TokenStream {
             pub fn start_link(#(#parameters),*) -> Result<#client, #error> {
                 let options = ::regrow_sdk::process::SpawnOptions::default();
                 ::regrow_sdk::gen_server::start_link(#entry, &#given, &options).map(#client)
+            }
+
+            #[doc = #doc_child]
+            pub fn child(#(#parameters),*) -> ::regrow_sdk::supervisor::ChildSpec {
+                ::regrow_sdk::supervisor::ChildSpec::worker(#entry, #entry).argument(&#given)
             }
 
             #[doc = #doc_with]

@@ -89,7 +89,7 @@
 //! What OTP's servers get as `{continue, _}` and as closures are functions of the same instance here: [`Next::continue_with`].
 
 mod caller;
-mod control;
+pub(crate) mod control;
 mod outcome;
 mod reference;
 mod serve;
@@ -105,7 +105,8 @@ pub use self::caller::{Answer, AnyReply, Caller};
 pub use self::control::{ControlError, get_state, stop};
 pub use self::outcome::{CallResult, Init, IntoCallResult, IntoInit, IntoNext, Next, reply};
 pub use self::reference::{CALL_TIMEOUT, Response, ServerRef, abcast, multi_call, receive_all};
-pub(crate) use self::serve::{resume, run, run_hibernating};
+pub(crate) use self::serve::{answer, ended, misfit, resume, run, run_hibernating};
+pub(crate) use self::start::started;
 pub use self::start::{StartError, start, start_link, start_monitor};
 use crate::exit_reason::ExitReason;
 use crate::mailbox::Received;

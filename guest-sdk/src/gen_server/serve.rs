@@ -135,11 +135,11 @@ impl<S: GenServer> Loop<S> {
         match message.kind {
             MessageKind::Call(from) => match decode(&message.payload) {
                 Ok(request) => self.called(request, Caller::new(from)),
-                Err(error) => misfit(&message, &error),
+                Err(error) => dropped(&message, &error),
             },
             MessageKind::Cast => match decode(&message.payload) {
                 Ok(request) => self.server.handle_cast(request),
-                Err(error) => misfit(&message, &error),
+                Err(error) => dropped(&message, &error),
             },
             MessageKind::Info => self.server.handle_info(Received::Message(message)),
         }
@@ -196,7 +196,7 @@ impl<S: GenServer> Loop<S> {
     }
 }
 
-fn answer<R: Answer>(from: Caller<R>, reply: &R) {
+pub(crate) fn answer<R: Answer>(from: Caller<R>, reply: &R) {
     if let Err(error) = from.reply(reply) {
         log::error!("an answer to {} was not sent: {error}", from.pid());
         // It is not to wait for what does not come.
@@ -204,15 +204,19 @@ fn answer<R: Answer>(from: Caller<R>, reply: &R) {
     }
 }
 
+fn dropped<S>(message: &Message, error: &DecodeError) -> Next<S> {
+    misfit(message, error);
+    Next::NoReply
+}
+
 /// No client may end a server by sending what it does not understand.
-fn misfit<S>(message: &Message, error: &DecodeError) -> Next<S> {
+pub(crate) fn misfit(message: &Message, error: &DecodeError) {
     log::warn!("a request of {} was not understood: {error}", message.from);
     if let Some(from) = message.reply_to() {
         mailbox::reply_not_understood(from, &format!("{error}"));
     }
-    Next::NoReply
 }
 
-fn ended(reason: ExitReason) -> Result<(), ExitReason> {
+pub(crate) fn ended(reason: ExitReason) -> Result<(), ExitReason> {
     if reason == ExitReason::Normal { Ok(()) } else { Err(reason) }
 }

@@ -21,5 +21,5 @@ pub(crate) fn whole_milliseconds(duration: core::time::Duration) -> u64 {
 }
 
 pub use crate::component::{
-    resume_process, resume_server, run_hibernating, run_init, run_process, run_server, run_task,
+    resume_process, resume_server, run_hibernating, run_init, run_machine, run_process, run_server, run_task,
 };

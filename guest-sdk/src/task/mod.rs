@@ -30,6 +30,7 @@
 //! [`TaskFunction::start_nolink`] starts one that is not.
 
 mod stream;
+mod supervisor;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -40,6 +41,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use stream::{OnTimeout, TaskStream};
+pub use supervisor::TaskSupervisor;
 
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
