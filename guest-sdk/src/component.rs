@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{self, GenServer, Hibernate};
 use crate::process::{self, InitResult};
+use crate::stage::{self, Stage};
 use crate::state_machine::{self, StateMachine};
 
 /// A component: its entries. Made by [`component!`](crate::component!).
@@ -127,6 +128,39 @@ pub fn run_machine<M: StateMachine>(argument: &[u8]) -> Result<(), ExitReason> {
     state_machine::run::<M>(understand(argument)?)
 }
 
+/// Runs a stage: it counts as started when its `init` has returned.
+#[doc(hidden)]
+pub fn run_stage<S: Stage>(argument: &[u8]) -> Result<(), ExitReason> {
+    stage::run::<S>(understand(argument)?)
+}
+
+/// Runs a function as the source of a flow.
+#[doc(hidden)]
+pub fn run_source<A: DeserializeOwned, I: Iterator>(
+    function: fn(A) -> I,
+    argument: &[u8],
+) -> Result<(), ExitReason>
+where
+    I::Item: serde::Serialize + Clone,
+{
+    stage::run_source(function, argument)
+}
+
+/// Runs a function on each event of a flow, for what comes of it.
+#[doc(hidden)]
+pub fn run_map<E: DeserializeOwned, R: serde::Serialize + Clone>(
+    function: fn(E) -> R,
+    _: &[u8],
+) -> Result<(), ExitReason> {
+    stage::run_map(function)
+}
+
+/// Runs a function on each event of a flow.
+#[doc(hidden)]
+pub fn run_each<E: DeserializeOwned>(function: fn(E), _: &[u8]) -> Result<(), ExitReason> {
+    stage::run_each(function)
+}
+
 /// Goes on with a function whose process has hibernated.
 #[doc(hidden)]
 pub fn resume_process<S: DeserializeOwned, R: EntryResult>(
@@ -167,6 +201,9 @@ pub(crate) fn understand<A: DeserializeOwned>(argument: &[u8]) -> Result<A, Exit
 /// - `"name" => server Type`: runs a [`GenServer`];
 /// - `"name" => agent Type`: runs an [agent](macro@crate::agent);
 /// - `"name" => machine Type`: runs a [`StateMachine`];
+/// - `"name" => stage Type`: runs a [`Stage`]; `consumer_supervisor Type`: a
+///   [`ConsumerSupervisor`](crate::stage::ConsumerSupervisor);
+/// - `"name" => source function`, `map function`, `each function`: stages of a [flow](macro@crate::flow);
 /// - `"name" => hibernating Type`: runs a [`GenServer`] that hibernates ([`Hibernate`]).
 ///
 /// A doc comment before an entry says what it is for.
@@ -221,6 +258,21 @@ macro_rules! __entry {
     };
     (agent $agent:path) => {
         $crate::sys::run_server::<$agent>
+    };
+    (stage $stage:path) => {
+        $crate::sys::run_stage::<$stage>
+    };
+    (consumer_supervisor $of:path) => {
+        $crate::sys::run_stage::<$crate::stage::ConsumerSupervisor<$of>>
+    };
+    (source $function:path) => {
+        |argument| $crate::sys::run_source($function, argument)
+    };
+    (map $function:path) => {
+        |argument| $crate::sys::run_map($function, argument)
+    };
+    (each $function:path) => {
+        |argument| $crate::sys::run_each($function, argument)
     };
     (machine $machine:path) => {
         $crate::sys::run_machine::<$machine>

@@ -53,6 +53,7 @@ mod pid;
 pub mod process;
 pub mod registry;
 pub mod request;
+pub mod stage;
 pub mod state_machine;
 pub mod supervisor;
 #[doc(hidden)]

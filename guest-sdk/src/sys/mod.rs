@@ -21,5 +21,6 @@ pub(crate) fn whole_milliseconds(duration: core::time::Duration) -> u64 {
 }
 
 pub use crate::component::{
-    resume_process, resume_server, run_hibernating, run_init, run_machine, run_process, run_server, run_task,
+    resume_process, resume_server, run_each, run_hibernating, run_init, run_machine, run_map, run_process,
+    run_server, run_source, run_stage, run_task,
 };

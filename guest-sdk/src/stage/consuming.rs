@@ -1,0 +1,179 @@
+//! What a stage does as a consumer.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::error::Error;
+use crate::exit_reason::ExitReason;
+use crate::gen_server::Nothing;
+use crate::pid::{Destination, MonitorRef, Pid, Reference};
+use crate::process;
+use crate::stage::protocol::{Said, ToProducer, encoded};
+use crate::stage::{CancelMode, SubscribeOptions};
+use crate::sys;
+
+/// A subscription, as its consumer knows it.
+struct Subscribed {
+    producer: Pid,
+    monitor: MonitorRef,
+    most: u64,
+    least: u64,
+    /// How many events have been asked for and were not dealt with.
+    outstanding: u64,
+    cancel: CancelMode,
+}
+
+/// What has come of a subscription, in order.
+pub(super) enum Come<E> {
+    Events(Vec<E>),
+    /// It has ended.
+    Ended(ExitReason),
+}
+
+/// What a stage does as a consumer.
+pub(super) struct Consuming<E> {
+    /// By the numbers that their producers know them by.
+    subscribed: BTreeMap<u64, Subscribed>,
+    /// What has not been dealt with.
+    queue: VecDeque<(u64, Come<E>)>,
+    /// Events that the stage has taken and is not done with, by their subscriptions: the oldest first.
+    at_work: VecDeque<(u64, u64)>,
+}
+
+impl<E> Default for Consuming<E> {
+    fn default() -> Self {
+        Self { subscribed: BTreeMap::new(), queue: VecDeque::new(), at_work: VecDeque::new() }
+    }
+}
+
+/// A word of a producer's, as a reason.
+fn reason_of(word: &str) -> ExitReason {
+    match word {
+        "normal" => ExitReason::Normal,
+        "shutdown" => ExitReason::Shutdown,
+        other => ExitReason::error(other),
+    }
+}
+
+fn say(to: Pid, said: ToProducer) -> Result<(), Error> {
+    sys::send(to.into(), false, encoded::<Nothing>(&Said::Producer(said)))
+}
+
+impl<E> Consuming<E> {
+    /// Subscribes to a producer; under which number. If there is none, the subscription has ended at once (rule D23).
+    pub(super) fn subscribe(
+        &mut self,
+        to: &Destination,
+        options: SubscribeOptions,
+    ) -> Result<u64, ExitReason> {
+        let Some((most, least)) = options.demands() else {
+            return Err(ExitReason::error("max_demand is 1 or more, and min_demand less than that"));
+        };
+        // Whoever is not there is down at once.
+        let producer = to.whereis();
+        let monitor = match producer {
+            Some(pid) => process::monitor(pid)?,
+            None => process::monitor(to.clone())?,
+        };
+        let subscription = Reference::from(monitor).0;
+        if let Some(producer) = producer {
+            let (partition, selector) = (options.partition, options.selector);
+            say(producer, ToProducer::Subscribe { subscription, max_demand: most, partition, selector })?;
+            say(producer, ToProducer::Ask { subscription, count: most })?;
+        }
+        let producer = producer.unwrap_or_else(process::self_pid);
+        let cancel = options.cancel;
+        self.subscribed
+            .insert(subscription, Subscribed { producer, monitor, most, least, outstanding: most, cancel });
+        Ok(subscription)
+    }
+
+    /// Events have come. Those of a subscription that there is not are nobody's (rule D25).
+    pub(super) fn come(&mut self, from: Pid, subscription: u64, events: Vec<E>) {
+        if self.is_of(from, subscription) {
+            self.queue.push_back((subscription, Come::Events(events)));
+        } else {
+            let reason = String::from("unknown_subscription");
+            let _gone = say(from, ToProducer::Cancel { subscription, reason });
+        }
+    }
+
+    fn is_of(&self, from: Pid, subscription: u64) -> bool {
+        self.subscribed.get(&subscription).is_some_and(|known| known.producer == from)
+    }
+
+    /// The producer says that a subscription has ended: when what came before has been dealt with.
+    pub(super) fn cancelled(&mut self, from: Pid, subscription: u64, reason: &str) {
+        if self.is_of(from, subscription) {
+            self.queue.push_back((subscription, Come::Ended(reason_of(reason))));
+        }
+    }
+
+    /// A monitored process has ended; whether it was a producer.
+    pub(super) fn down(&mut self, monitor: Reference, reason: ExitReason) -> bool {
+        let known = self.subscribed.contains_key(&monitor.0);
+        if known {
+            self.queue.push_back((monitor.0, Come::Ended(reason)));
+        }
+        known
+    }
+
+    /// Ends a subscription; whether there was one. What has come of it is still dealt with.
+    pub(super) fn unsubscribe(&mut self, subscription: u64, reason: String) -> bool {
+        let Some(known) = self.subscribed.get(&subscription) else { return false };
+        say(known.producer, ToProducer::Cancel { subscription, reason }).is_ok()
+    }
+
+    /// What is next: at most so many events as one subscription may hand over at once (rule D3).
+    pub(super) fn next(&mut self) -> Option<(u64, Come<E>)> {
+        let (subscription, come) = self.queue.pop_front()?;
+        let Come::Events(mut events) = come else { return Some((subscription, come)) };
+        let Some(known) = self.subscribed.get(&subscription) else { return self.next() };
+        let at_once = usize::try_from(known.most - known.least).unwrap_or(usize::MAX);
+        if events.len() > at_once {
+            let rest = events.split_off(at_once);
+            self.queue.push_front((subscription, Come::Events(rest)));
+        }
+        Some((subscription, Come::Events(events)))
+    }
+
+    /// The stage has taken so many events, and will say when it is done with them.
+    pub(super) fn handed_over(&mut self, subscription: u64, events: u64) {
+        self.at_work.push_back((subscription, events));
+    }
+
+    /// The stage is done with so many of them.
+    pub(super) fn finished(&mut self, mut events: u64) {
+        while events > 0
+            && let Some((subscription, at_work)) = self.at_work.front_mut()
+        {
+            let (subscription, done) = (*subscription, events.min(*at_work));
+            *at_work -= done;
+            events -= done;
+            if *at_work == 0 {
+                self.at_work.pop_front();
+            }
+            self.dealt_with(subscription, done);
+        }
+    }
+
+    /// So many events have been dealt with: others are asked for, if it is time (rules D3, D4).
+    pub(super) fn dealt_with(&mut self, subscription: u64, events: u64) {
+        let Some(known) = self.subscribed.get_mut(&subscription) else { return };
+        known.outstanding = known.outstanding.saturating_sub(events);
+        if known.outstanding <= known.least {
+            let count = known.most - known.outstanding;
+            known.outstanding = known.most;
+            // One that is gone is down.
+            let _gone = say(known.producer, ToProducer::Ask { subscription, count });
+        }
+    }
+
+    /// A subscription has ended: what that is to the stage (rule D21). None, if it was known already.
+    pub(super) fn ended(&mut self, subscription: u64) -> Option<CancelMode> {
+        let known = self.subscribed.remove(&subscription)?;
+        process::demonitor(known.monitor);
+        Some(known.cancel)
+    }
+}

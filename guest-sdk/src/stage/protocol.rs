@@ -1,0 +1,78 @@
+//! What stages say to each other.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use regrow_term::{DecodeError, Term, decode, encode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::mailbox::Message;
+use crate::pid::Destination;
+use crate::stage::SubscribeOptions;
+
+/// What such a message begins with, encoded.
+const MARK: &[u8] = b"\x82\x6cregrow.stage";
+const NAME: &str = "regrow.stage";
+
+/// To a producer. The number is the consumer's name for the subscription.
+#[derive(Serialize, Deserialize)]
+pub(super) enum ToProducer {
+    Subscribe {
+        subscription: u64,
+        max_demand: u64,
+        partition: Option<u32>,
+        selector: Option<Term>,
+    },
+    Ask {
+        subscription: u64,
+        count: u64,
+    },
+    Cancel {
+        subscription: u64,
+        reason: String,
+    },
+    /// Whether demand is passed on, or kept until it is (rule D7).
+    PassOn(bool),
+}
+
+/// To a consumer.
+#[derive(Serialize, Deserialize)]
+pub(super) enum ToConsumer<E> {
+    Events {
+        subscription: u64,
+        events: Vec<E>,
+    },
+    Cancel {
+        subscription: u64,
+        reason: String,
+    },
+    /// Somebody has it subscribe to a producer; its answer is the subscription.
+    Subscribe {
+        to: Destination,
+        options: SubscribeOptions,
+    },
+    /// It asks for more, of a subscription that it asks for by hand.
+    Unsubscribe {
+        subscription: u64,
+        reason: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Said<E> {
+    Producer(ToProducer),
+    Consumer(ToConsumer<E>),
+}
+
+pub(super) fn encoded<E: Serialize>(said: &Said<E>) -> Vec<u8> {
+    encode(&(NAME, said)).unwrap_or_default()
+}
+
+/// What a message says, if it is one of these.
+pub(super) fn said<E: DeserializeOwned>(message: &Message) -> Option<Result<Said<E>, DecodeError>> {
+    if !message.payload.starts_with(MARK) {
+        return None;
+    }
+    Some(decode::<(Term, Said<E>)>(&message.payload).map(|(_, said)| said))
+}

@@ -1,0 +1,238 @@
+//! A stage's life.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::exit_reason::ExitReason;
+use crate::gen_server::{Caller, answer, control, ended};
+use crate::mailbox::{self, Message, Received};
+use crate::pid::Pid;
+use crate::process::{self, InitResult};
+use crate::stage::consuming::{Come, Consuming};
+use crate::stage::options::Running;
+use crate::stage::producing::{self, Producing};
+use crate::stage::protocol::{Said, ToConsumer, said};
+use crate::stage::{Begin, BufferOptions, CancelMode, Stage};
+
+type Outcome = Result<(), ExitReason>;
+
+struct Life<S: Stage> {
+    stage: S,
+    producing: Option<Producing<S>>,
+    consuming: Option<Consuming<S::In>>,
+    parent: Option<Pid>,
+    /// What is wanted of a producer, asked for one after the other (rule D6).
+    demands: VecDeque<u64>,
+}
+
+pub(crate) fn run<S: Stage>(argument: S::Argument) -> Result<(), ExitReason> {
+    begin(S::init(argument))
+}
+
+/// Goes on with a stage that has begun.
+pub(super) fn begin<S: Stage>(begun: Begin<S>) -> Result<(), ExitReason> {
+    let running = match begun {
+        Begin::Running(running) => running,
+        Begin::Ignore => {
+            process::init_ack(InitResult::Ignore);
+            return Ok(());
+        }
+        Begin::Stop(reason) => {
+            process::init_ack(InitResult::Error(reason.clone()));
+            return ended(reason);
+        }
+    };
+    let Running { stage, produces, consumes, dispatcher, buffer, passes_on, subscribe_to } = running;
+    // Rule D9: what was made of events is never lost.
+    let default = BufferOptions { size: None, ..BufferOptions::default() };
+    let buffer = buffer.unwrap_or(if consumes { default } else { BufferOptions::default() });
+    let mut life = Life {
+        stage,
+        producing: produces.then(|| Producing::new(dispatcher, buffer, passes_on)),
+        consuming: consumes.then(Consuming::default),
+        parent: process::parent(),
+        demands: VecDeque::new(),
+    };
+    for (producer, options) in subscribe_to {
+        let subscribed = match &mut life.consuming {
+            Some(consuming) => consuming.subscribe(&producer, options),
+            None => Err(ExitReason::error("a producer does not subscribe to others")),
+        };
+        if let Err(reason) = subscribed {
+            process::init_ack(InitResult::Error(reason.clone()));
+            return ended(reason);
+        }
+    }
+    process::init_ack(InitResult::Started);
+    life.live()
+}
+
+impl<S: Stage> Life<S> {
+    fn live(mut self) -> Outcome {
+        let mut done = Ok(false);
+        while done == Ok(false) {
+            done = self
+                .work()
+                .and_then(|()| if self.is_done() { Ok(true) } else { self.receive().map(|()| false) });
+        }
+        let reason = done.err().unwrap_or(ExitReason::Normal);
+        self.stage.terminate(&reason);
+        if let Some(producing) = &self.producing {
+            let word = match &reason {
+                ExitReason::Normal => String::from("normal"),
+                ExitReason::Shutdown | ExitReason::ShutdownWith(_) => String::from("shutdown"),
+                other => alloc::format!("{other}"),
+            };
+            producing.end(&word);
+        }
+        ended(reason)
+    }
+
+    fn is_done(&self) -> bool {
+        self.producing.as_ref().is_some_and(|producing| producing.kept() == 0 && self.stage.is_done())
+    }
+
+    /// Deals with all that has come.
+    fn work(&mut self) -> Outcome {
+        while let Some(demand) = self.demands.pop_front() {
+            let events = self.stage.handle_demand(demand);
+            self.emit(events);
+        }
+        loop {
+            // Rule D12: what nobody wants is not made.
+            let is_wanted = self.producing.as_ref().is_none_or(|producing| producing.pending > 0);
+            let Some(consuming) = self.consuming.as_mut().filter(|_| is_wanted) else { return Ok(()) };
+            match consuming.next() {
+                None => return Ok(()),
+                Some((subscription, Come::Events(events))) => {
+                    let count = events.len() as u64;
+                    let made = self.stage.handle_events(events);
+                    self.emit(made);
+                    self.finished(subscription, count);
+                }
+                Some((subscription, Come::Ended(reason))) => {
+                    let Some(mode) = consuming.ended(subscription) else { continue };
+                    self.stage.handle_cancel(&reason);
+                    match mode {
+                        CancelMode::Temporary => {}
+                        CancelMode::Transient if reason.is_clean() => {}
+                        CancelMode::Permanent | CancelMode::Transient => return Err(reason),
+                    }
+                }
+            }
+        }
+    }
+
+    fn emit(&mut self, events: Vec<S::Out>) {
+        match &mut self.producing {
+            Some(producing) => {
+                producing.pending = producing.pending.saturating_sub(events.len() as u64);
+                producing.emit(&self.stage, events);
+            }
+            None if events.is_empty() => {}
+            None => log::warn!("{} events were dropped: a consumer makes none", events.len()),
+        }
+    }
+
+    fn wanted(&mut self, more: u64) {
+        if more == 0 {
+            return;
+        }
+        match &mut self.producing {
+            Some(producing) if self.consuming.is_some() => producing.pending += more,
+            _ => self.demands.push_back(more),
+        }
+    }
+
+    fn receive(&mut self) -> Outcome {
+        let Some(received) = mailbox::receive(None) else { return Ok(()) };
+        match received {
+            Received::Exit { from, reason } if Some(from) == self.parent => return Err(reason),
+            Received::Down { reference, reason, object, tag } => {
+                let wanted = self.producing.as_mut().and_then(|own| own.down(&self.stage, reference));
+                if let Some(more) = wanted {
+                    self.wanted(more);
+                } else if !self.consuming.as_mut().is_some_and(|own| own.down(reference, reason.clone())) {
+                    self.info(Received::Down { reference, reason, object, tag });
+                }
+            }
+            Received::Message(message) => return self.message(message),
+            other => self.info(other),
+        }
+        Ok(())
+    }
+
+    fn info(&mut self, info: Received) {
+        let events = self.stage.handle_info(info);
+        self.emit(events);
+        if let (Some(finished), Some(consuming)) = (self.stage.take_finished(), &mut self.consuming) {
+            consuming.finished(finished);
+        }
+    }
+
+    /// Events have been handed over: they are done with now, or later.
+    fn finished(&mut self, subscription: u64, count: u64) {
+        let Some(consuming) = &mut self.consuming else { return };
+        match self.stage.take_finished() {
+            None => consuming.dealt_with(subscription, count),
+            Some(finished) => {
+                consuming.handed_over(subscription, count);
+                consuming.finished(finished);
+            }
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Outcome {
+        if let Some((request, from)) = control::request_in(&message) {
+            return controlled(request, from);
+        }
+        match said::<S::In>(&message) {
+            None => self.info(Received::Message(message)),
+            Some(Ok(Said::Producer(said))) => {
+                if let Some(producing) = &mut self.producing {
+                    let more = producing.hear(&self.stage, message.from, said);
+                    self.wanted(more);
+                }
+            }
+            Some(Ok(Said::Consumer(said))) => self.hear(&message, said),
+            Some(Err(error)) => log::warn!("what {} says is not understood: {error}", message.from),
+        }
+        Ok(())
+    }
+
+    /// A producer says something, or somebody who connects stages.
+    fn hear(&mut self, message: &Message, said: ToConsumer<S::In>) {
+        let Some(consuming) = &mut self.consuming else { return };
+        match said {
+            ToConsumer::Events { subscription, events } => consuming.come(message.from, subscription, events),
+            ToConsumer::Cancel { subscription, reason } => {
+                consuming.cancelled(message.from, subscription, &reason);
+            }
+            ToConsumer::Subscribe { to, options } => {
+                let subscribed =
+                    consuming.subscribe(&to, options).map_err(|reason| alloc::format!("{reason}"));
+                if let Some(from) = message.reply_to() {
+                    producing::answer(from, &subscribed);
+                }
+            }
+            ToConsumer::Unsubscribe { subscription, reason } => {
+                let found = consuming.unsubscribe(subscription, reason);
+                if let Some(from) = message.reply_to() {
+                    producing::answer(from, &found);
+                }
+            }
+        }
+    }
+}
+
+/// Stages show nothing of their state.
+fn controlled(request: control::Request, from: Caller<control::Answer>) -> Outcome {
+    let said = match request {
+        _ if !control::heeds(from.pid()) => Err(control::STRANGER.into()),
+        control::Request::Stop(reason) => return Err(reason.into()),
+        control::Request::Status => Ok(None),
+    };
+    answer(from, &said);
+    Ok(())
+}
