@@ -35,6 +35,8 @@
 #![cfg_attr(all(not(feature = "std"), target_family = "wasm"), no_std)]
 
 extern crate alloc;
+// What the macros make names the crate by its name.
+extern crate self as regrow_sdk;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -49,6 +51,7 @@ mod logging;
 pub mod mailbox;
 pub mod names;
 mod panic;
+pub mod patterns;
 mod pid;
 pub mod process;
 pub mod registry;

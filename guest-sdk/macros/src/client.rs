@@ -1,7 +1,7 @@
 //! The client: a method for each request.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::format_ident;
 
 use crate::expand::{Described, Kind};
 use crate::method::{Method, Role};
@@ -9,12 +9,12 @@ use crate::method::{Method, Role};
 pub(crate) fn expand(described: &Described) -> TokenStream {
     let Described { name, client, .. } = described;
     let path = "::regrow_sdk::__private::serde";
-    let private = quote!(::regrow_sdk::__private);
+    let private = generate!(::regrow_sdk::__private);
     let calls = described.with(Role::Call).map(|method| call(described, method));
     let casts = described.with(Role::Cast).map(|method| cast(described, method));
     let starts = starts(described);
     let documentation = format!("A running [`{name}`], for its clients. It can be sent to other processes.");
-    quote! {
+    generate! {
         #[doc = #documentation]
         #[allow(unreachable_pub)]
         #[derive(#private::serde::Serialize, #private::serde::Deserialize)]
@@ -88,7 +88,7 @@ fn call(described: &Described, method: &Method) -> TokenStream {
     let (names, parameters) = parameters(method);
     let send = format_ident!("send_{}", name);
     let of_send = format!("As `{name}`, and does not wait for the answer.");
-    quote! {
+    generate! {
         #(#documentation)*
         ///
         /// # Errors
@@ -113,7 +113,7 @@ fn cast(described: &Described, method: &Method) -> TokenStream {
     let Method { name, documentation, .. } = method;
     let (requests, variant) = (described.requests(Role::Cast), method.variant());
     let (names, parameters) = parameters(method);
-    quote! {
+    generate! {
         #(#documentation)*
         ///
         /// # Errors
@@ -125,8 +125,8 @@ fn cast(described: &Described, method: &Method) -> TokenStream {
 }
 
 fn parameters(method: &Method) -> (Vec<TokenStream>, Vec<TokenStream>) {
-    let names = method.arguments.iter().map(|(name, _)| quote!(#name));
-    let parameters = method.arguments.iter().map(|(name, of)| quote!(#name: #of));
+    let names = method.arguments.iter().map(|(name, _)| generate!(#name));
+    let parameters = method.arguments.iter().map(|(name, of)| generate!(#name: #of));
     (names.collect(), parameters.collect())
 }
 
@@ -134,12 +134,12 @@ fn parameters(method: &Method) -> (Vec<TokenStream>, Vec<TokenStream>) {
 fn starts(described: &Described) -> TokenStream {
     let Described { name, client, entry, kind, .. } = described;
     let (parameters, given) = match described.with(Role::Init).next() {
-        None => (vec![quote!(self)], quote!(self)),
+        None => (vec![generate!(self)], generate!(self)),
         Some(init) => {
             let (names, parameters) = parameters(init);
             match names.as_slice() {
-                [single] => (parameters, quote!(#single)),
-                _ => (parameters, quote!((#(#names,)*))),
+                [single] => (parameters, generate!(#single)),
+                _ => (parameters, generate!((#(#names,)*))),
             }
         }
     };
@@ -147,8 +147,8 @@ fn starts(described: &Described) -> TokenStream {
     let doc_link = format!("Starts the {what}, linked to this process, and waits until it runs.");
     let doc_child = format!("The {what} as a permanent child of a supervisor, called `{}`.", entry.value());
     let doc_with = format!("Starts the {what} as `options` say: not linked unless they say so.");
-    let error = quote!(::regrow_sdk::gen_server::StartError);
-    quote! {
+    let error = generate!(::regrow_sdk::gen_server::StartError);
+    generate! {
         #[automatically_derived]
         #[allow(dead_code, unreachable_pub, private_interfaces)]
         impl #name {

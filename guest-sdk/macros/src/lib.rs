@@ -1,5 +1,12 @@
 //! The attributes of `regrow-sdk`, where they are documented.
 
+/// Tokens whose local variables are nobody else's, whatever the methods call their arguments.
+macro_rules! generate {
+    ($($tokens:tt)*) => {
+        quote::quote_spanned!(proc_macro2::Span::mixed_site()=> $($tokens)*)
+    };
+}
+
 mod client;
 mod expand;
 mod method;

@@ -1,7 +1,6 @@
 //! The requests, and the server that serves them.
 
 use proc_macro2::TokenStream;
-use quote::quote;
 use syn::Type;
 use syn::ext::IdentExt;
 
@@ -10,7 +9,7 @@ use crate::method::{Method, Role};
 
 pub(crate) fn expand(described: &Described) -> TokenStream {
     let name = &described.name;
-    let private = quote!(::regrow_sdk::__private);
+    let private = generate!(::regrow_sdk::__private);
     let (call_type, call_enum) = requests(described, Role::Call);
     let (cast_type, cast_enum) = requests(described, Role::Cast);
     let argument = argument(described);
@@ -19,26 +18,26 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
         let (requests, variant, function) = (described.requests(Role::Call), method.variant(), &method.name);
         let fields: Vec<_> = method.arguments.iter().map(|(name, _)| name).collect();
         let served = if method.caller.is_some() {
-            quote! {{
+            generate! {{
                 let next = #private::IntoNext::into_next(self.#function(#(#fields,)* from.of()));
                 ::regrow_sdk::gen_server::CallResult::NoReply.then(next)
             }}
         } else {
-            quote!(#private::IntoCallResult::into_call_result(self.#function(#(#fields),*)))
+            generate!(#private::IntoCallResult::into_call_result(self.#function(#(#fields),*)))
         };
         // The caller comes where the method has it: its place is fixed to the last.
-        quote!(#requests::#variant { #(#fields),* } => #served,)
+        generate!(#requests::#variant { #(#fields),* } => #served,)
     });
     let casts = described.with(Role::Cast).map(|method| {
         let (requests, variant, function) = (described.requests(Role::Cast), method.variant(), &method.name);
         let fields: Vec<_> = method.arguments.iter().map(|(name, _)| name).collect();
-        quote! {
+        generate! {
             #requests::#variant { #(#fields),* } =>
                 #private::IntoNext::into_next(self.#function(#(#fields),*)),
         }
     });
     let others = others(described);
-    quote! {
+    generate! {
         #call_enum
         #cast_enum
 
@@ -71,16 +70,16 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
 
 /// The type of the requests of a kind, and its definition.
 fn requests(described: &Described, role: Role) -> (TokenStream, TokenStream) {
-    let private = quote!(::regrow_sdk::__private);
+    let private = generate!(::regrow_sdk::__private);
     if described.with(role).next().is_none() {
-        return (quote!(::regrow_sdk::gen_server::Nothing), TokenStream::new());
+        return (generate!(::regrow_sdk::gen_server::Nothing), TokenStream::new());
     }
     let requests = described.requests(role);
     let variants = described.with(role).map(|method| {
         let (variant, on_the_wire) = (method.variant(), method.name.unraw().to_string());
-        let fields = method.arguments.iter().map(|(name, of)| quote!(#name: #of));
-        let fields = (!method.arguments.is_empty()).then(|| quote!({ #(#fields),* }));
-        quote!(#[serde(rename = #on_the_wire)] #variant #fields)
+        let fields = method.arguments.iter().map(|(name, of)| generate!(#name: #of));
+        let fields = (!method.arguments.is_empty()).then(|| generate!({ #(#fields),* }));
+        generate!(#[serde(rename = #on_the_wire)] #variant #fields)
     });
     let documentation = format!(
         "The requests of [`{}`] that are {}.",
@@ -91,7 +90,7 @@ fn requests(described: &Described, role: Role) -> (TokenStream, TokenStream) {
         }
     );
     let path = "::regrow_sdk::__private::serde";
-    let definition = quote! {
+    let definition = generate! {
         #[doc = #documentation]
         #[doc(hidden)]
         #[allow(missing_docs, unreachable_pub, private_interfaces, clippy::large_enum_variant)]
@@ -99,38 +98,38 @@ fn requests(described: &Described, role: Role) -> (TokenStream, TokenStream) {
         #[serde(crate = #path)]
         pub enum #requests { #(#variants),* }
     };
-    (quote!(#requests), definition)
+    (generate!(#requests), definition)
 }
 
 /// What the server is started with.
 fn argument(described: &Described) -> TokenStream {
-    let Some(init) = described.with(Role::Init).next() else { return quote!(Self) };
+    let Some(init) = described.with(Role::Init).next() else { return generate!(Self) };
     match init.arguments.as_slice() {
-        [(_, single)] => quote!(#single),
+        [(_, single)] => generate!(#single),
         several => {
             let types = several.iter().map(|(_, of)| of);
-            quote!((#(#types,)*))
+            generate!((#(#types,)*))
         }
     }
 }
 
 fn init(described: &Described) -> TokenStream {
-    let private = quote!(::regrow_sdk::__private);
+    let private = generate!(::regrow_sdk::__private);
     let made = match described.with(Role::Init).next() {
-        None => quote!(argument),
+        None => generate!(argument),
         Some(Method { name, arguments, .. }) => {
             let names: Vec<_> = arguments.iter().map(|(name, _)| name).collect();
             match names.as_slice() {
-                [_] => quote!(Self::#name(argument)),
-                _ => quote! {{
+                [_] => generate!(Self::#name(argument)),
+                _ => generate! {{
                     let (#(#names,)*) = argument;
                     Self::#name(#(#names),*)
                 }},
             }
         }
     };
-    let ignored = (described.kind == Kind::Server).then(|| quote!(let _ = &argument;));
-    quote! {
+    let ignored = (described.kind == Kind::Server).then(|| generate!(let _ = &argument;));
+    generate! {
         fn init(argument: Self::Argument) -> ::regrow_sdk::gen_server::Init<Self> {
             #ignored
             #private::IntoInit::into_init(#made)
@@ -140,29 +139,29 @@ fn init(described: &Described) -> TokenStream {
 
 /// The callbacks beside calls and casts.
 fn others(described: &Described) -> TokenStream {
-    let private = quote!(::regrow_sdk::__private);
-    let next = quote!(::regrow_sdk::gen_server::Next<Self>);
-    let received = quote!(::regrow_sdk::mailbox::Received);
+    let private = generate!(::regrow_sdk::__private);
+    let next = generate!(::regrow_sdk::gen_server::Next<Self>);
+    let received = generate!(::regrow_sdk::mailbox::Received);
     let mut all = TokenStream::new();
     let infos: Vec<&Method> = described.with(Role::Info).collect();
     if !infos.is_empty() {
         let is_any = |method: &&&Method| is_received(&method.arguments[0].1);
         let typed = infos.iter().filter(|method| !is_any(method)).map(|method| {
             let (function, of) = (&method.name, &method.arguments[0].1);
-            quote! {
+            generate! {
                 if let Some(message) = #private::plain_message::<#of>(&info) {
                     return #private::IntoNext::into_next(self.#function(message));
                 }
             }
         });
         let rest = infos.iter().find(is_any).map_or_else(
-            || quote!(#private::unexpected(&info)),
+            || generate!(#private::unexpected(&info)),
             |method| {
                 let function = &method.name;
-                quote!(#private::IntoNext::into_next(self.#function(info)))
+                generate!(#private::IntoNext::into_next(self.#function(info)))
             },
         );
-        all.extend(quote! {
+        all.extend(generate! {
             fn handle_info(&mut self, info: #received) -> #next {
                 #(#typed)*
                 #rest
@@ -170,27 +169,27 @@ fn others(described: &Described) -> TokenStream {
         });
     }
     if let Some(Method { name, .. }) = described.with(Role::Timeout).next() {
-        all.extend(quote! {
+        all.extend(generate! {
             fn handle_timeout(&mut self) -> #next {
                 #private::IntoNext::into_next(self.#name())
             }
         });
     }
     if let Some(Method { name, .. }) = described.with(Role::Terminate).next() {
-        all.extend(quote! {
+        all.extend(generate! {
             fn terminate(&mut self, reason: &::regrow_sdk::ExitReason) {
                 self.#name(reason)
             }
         });
     }
     if let Some(Method { name, .. }) = described.with(Role::Status).next() {
-        all.extend(quote! {
+        all.extend(generate! {
             fn format_status(&self) -> Option<::regrow_sdk::Term> {
                 #private::status(&self.#name())
             }
         });
     } else if described.kind == Kind::Agent {
-        all.extend(quote! {
+        all.extend(generate! {
             fn format_status(&self) -> Option<::regrow_sdk::Term> {
                 #private::status(self)
             }

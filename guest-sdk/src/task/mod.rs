@@ -57,7 +57,7 @@ pub const TIMEOUT: Option<Duration> = Some(Duration::from_secs(5));
 /// A function that is an entry of this component (`"name" => task function`), with the types of its argument and its result.
 /// [`task!`](crate::task!) makes it.
 pub struct TaskFunction<A, R> {
-    entry: &'static str,
+    pub(crate) entry: &'static str,
     types: PhantomData<fn(A) -> R>,
 }
 

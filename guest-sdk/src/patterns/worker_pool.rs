@@ -1,0 +1,388 @@
+//! A pool of workers: so many processes that take turns at jobs, and a line for those who wait for one.
+//!
+//! ```
+//! use std::time::Duration;
+//! use regrow_sdk::gen_server::ServerRef;
+//! use regrow_sdk::patterns::worker_pool::{Options, PoolError, WorkerPool};
+//! use regrow_sdk::server;
+//!
+//! /// Something that only one at a time can use.
+//! struct Connection { queries: u64 }
+//!
+//! #[server]
+//! impl Connection {
+//!     #[init]
+//!     fn open(_address: String) -> Self {
+//!         Connection { queries: 0 }
+//!     }
+//!
+//!     #[call]
+//!     fn query(&mut self, text: String) -> u64 {
+//!         assert!(!text.is_empty(), "an empty query");
+//!         self.queries += 1;
+//!         self.queries
+//!     }
+//! }
+//!
+//! regrow_sdk::component! {
+//!     "connection" => server Connection,
+//!     "worker-pool" => server WorkerPool,
+//! }
+//!
+//! # fn main() {
+//! regrow_sdk::testing::run(&COMPONENT, || {
+//!     let options = Options::of(2, Connection::child("db:5432".into())).job_timeout(Duration::from_secs(5));
+//!     let pool = WorkerPool::start_link(options)?;
+//!     let query = |text: &str| {
+//!         let text = text.to_owned();
+//!         pool.run(|worker| ConnectionClient::new(worker).query(text))
+//!     };
+//!     assert_eq!(query("select 1")?, Ok(1));
+//!     assert!(query("")?.is_err(), "the job has killed its worker");
+//!     assert!(query("select 1")?.is_ok(), "there are others");
+//!     assert_eq!(pool.status()?.workers, 2);
+//!     Ok(())
+//! });
+//! # }
+//! ```
+//!
+//! A worker that ends is replaced. So is one that somebody has had for longer than [`Options::job_timeout`], and one whose user has ended
+//! without giving it back: nobody knows what it was doing.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use regrow_term::Term;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::exit_reason::ExitReason;
+use crate::gen_server::{Caller, Init};
+use crate::mailbox::{CallError, Received};
+use crate::pid::{Pid, Reference, TimerRef};
+use crate::process;
+use crate::supervisor::{ChildSpec, Supervisor, SupervisorRef};
+use crate::timer;
+
+/// How a pool is made up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Options {
+    entry: String,
+    argument: Term,
+    size: u32,
+    overflow: u32,
+    queue: usize,
+    job_timeout: Option<Duration>,
+}
+
+impl Options {
+    /// So many workers, each as this child would be; 1,000 may wait for one.
+    ///
+    /// # Panics
+    /// If the child's argument has no encoding.
+    pub fn of(size: u32, worker: ChildSpec) -> Self {
+        let argument = worker.argument.expect("an argument that can be encoded");
+        let argument = regrow_term::decode(&argument).expect("what has been encoded");
+        Self { entry: worker.entry, argument, size, overflow: 0, queue: 1_000, job_timeout: None }
+    }
+
+    /// This pool, with so many more workers while all others are at work.
+    #[must_use]
+    pub fn overflow(self, overflow: u32) -> Self {
+        Self { overflow, ..self }
+    }
+
+    /// This pool, in whose line so many may wait.
+    #[must_use]
+    pub fn queue(self, queue: usize) -> Self {
+        Self { queue, ..self }
+    }
+
+    /// This pool, whose workers are killed when a job takes longer.
+    #[must_use]
+    pub fn job_timeout(self, each: Duration) -> Self {
+        Self { job_timeout: Some(each), ..self }
+    }
+}
+
+/// Why there is no worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PoolError {
+    /// The line is full.
+    Busy,
+    /// Another worker could not be started; why.
+    NoWorker(String),
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Busy => f.write_str("all workers are at work, and the line is full"),
+            Self::NoWorker(why) => write!(f, "a worker could not be started: {why}"),
+        }
+    }
+}
+
+impl core::error::Error for PoolError {}
+
+impl From<PoolError> for ExitReason {
+    fn from(error: PoolError) -> Self {
+        ExitReason::error(&alloc::format!("{error}"))
+    }
+}
+
+/// What a pool is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// How many workers there are.
+    pub workers: usize,
+    /// How many of them are free.
+    pub free: usize,
+    /// How many wait for one.
+    pub waiting: usize,
+}
+
+/// Somebody has a worker.
+struct Job {
+    /// Of whoever has it.
+    monitor: Reference,
+    timer: Option<TimerRef>,
+}
+
+type Checkout = Result<Pid, PoolError>;
+
+struct Waiting {
+    from: Caller<Checkout>,
+    monitor: Reference,
+}
+
+/// A pool of workers: `"worker-pool" => server WorkerPool`.
+pub struct WorkerPool {
+    options: Options,
+    workers: SupervisorRef,
+    /// All of them, by the monitors that the pool has of them.
+    monitors: BTreeMap<Reference, Pid>,
+    free: VecDeque<Pid>,
+    at_work: BTreeMap<Pid, Job>,
+    line: VecDeque<Waiting>,
+}
+
+#[crate::server]
+impl WorkerPool {
+    #[init]
+    fn full(options: Options) -> Init<Self> {
+        let workers = match Supervisor::dynamic().start_link() {
+            Ok(workers) => workers,
+            Err(error) => return Init::Stop(error.into()),
+        };
+        let mut pool = Self {
+            workers,
+            monitors: BTreeMap::new(),
+            free: VecDeque::new(),
+            at_work: BTreeMap::new(),
+            line: VecDeque::new(),
+            options,
+        };
+        for _ in 0..pool.options.size {
+            match pool.start_worker() {
+                Ok(worker) => pool.free.push_back(worker),
+                Err(error) => return Init::Stop(error.into()),
+            }
+        }
+        Init::Started(pool)
+    }
+
+    /// A worker, when there is one: it is this process's until [`check_in`](WorkerPoolClient::check_in), or its end.
+    #[call]
+    fn check_out(&mut self, from: Caller<Result<Pid, PoolError>>) {
+        let monitor = match process::monitor(from.pid()) {
+            Ok(monitor) => monitor.into(),
+            Err(error) => return answer(from, Err(PoolError::NoWorker(alloc::format!("{error}")))),
+        };
+        self.line.push_back(Waiting { from, monitor });
+        self.serve();
+        if self.line.len() > self.options.queue
+            && let Some(Waiting { from, monitor }) = self.line.pop_back()
+        {
+            process::demonitor(crate::pid::MonitorRef(monitor));
+            answer(from, Err(PoolError::Busy));
+        }
+    }
+
+    /// A worker is free again.
+    #[cast]
+    fn check_in(&mut self, worker: Pid) {
+        if self.release(worker) {
+            self.free_again(worker);
+        }
+    }
+
+    /// What it is doing.
+    #[call]
+    fn status(&self) -> Status {
+        Status { workers: self.monitors.len(), free: self.free.len(), waiting: self.line.len() }
+    }
+
+    /// A job takes too long.
+    #[info]
+    fn too_long(&mut self, worker: Pid) {
+        if self.at_work.contains_key(&worker) {
+            log::warn!("a job of {worker} takes too long: it is replaced");
+            self.replace(worker);
+        }
+    }
+
+    #[info]
+    fn other(&mut self, received: Received) {
+        let Received::Down { reference, .. } = received else { return };
+        if let Some(worker) = self.monitors.remove(&reference) {
+            self.release(worker);
+            self.free.retain(|free| *free != worker);
+            self.refill();
+        } else if let Some((worker, _)) = self.at_work.iter().find(|(_, job)| job.monitor == reference) {
+            self.replace(*worker);
+        } else {
+            self.line.retain(|waiting| waiting.monitor != reference);
+        }
+    }
+
+    fn start_worker(&mut self) -> Checkout {
+        let failed = |why: String| PoolError::NoWorker(why);
+        let spec = ChildSpec::worker("worker", self.options.entry.clone());
+        let spec = spec.argument(&self.options.argument).temporary();
+        let started = self.workers.start_child(&spec).map_err(|error| failed(alloc::format!("{error}")))?;
+        let worker = started.ok_or_else(|| failed("it has nothing to do".into()))?.pid;
+        let monitor = process::monitor(worker).map_err(|error| failed(alloc::format!("{error}")))?;
+        self.monitors.insert(monitor.into(), worker);
+        Ok(worker)
+    }
+
+    /// Those who wait get those who are free, in the order in which they came.
+    fn serve(&mut self) {
+        while !self.line.is_empty() {
+            let may_start = self.monitors.len() < (self.options.size + self.options.overflow) as usize;
+            let worker = match self.free.pop_front() {
+                Some(worker) => Ok(worker),
+                None if may_start => self.start_worker(),
+                None => return,
+            };
+            let Some(Waiting { from, monitor }) = self.line.pop_front() else { return };
+            if let Ok(worker) = worker {
+                let after = self.options.job_timeout;
+                let timer = after.and_then(|after| timer::start(after, process::self_pid(), &worker).ok());
+                self.at_work.insert(worker, Job { monitor, timer });
+            } else {
+                process::demonitor(crate::pid::MonitorRef(monitor));
+            }
+            answer(from, worker);
+        }
+    }
+
+    /// Nobody has that worker any more; whether somebody had.
+    fn release(&mut self, worker: Pid) -> bool {
+        let Some(Job { monitor, timer }) = self.at_work.remove(&worker) else { return false };
+        process::demonitor(crate::pid::MonitorRef(monitor));
+        if let Some(timer) = timer {
+            timer::cancel(timer);
+        }
+        true
+    }
+
+    fn free_again(&mut self, worker: Pid) {
+        let is_extra = self.monitors.len() > self.options.size as usize;
+        if is_extra && self.line.is_empty() {
+            self.replace(worker);
+        } else {
+            self.free.push_back(worker);
+            self.serve();
+        }
+    }
+
+    /// Ends a worker; there is another one in its place, if there is to be one.
+    fn replace(&mut self, worker: Pid) {
+        self.release(worker);
+        let monitor = self.monitors.iter().find(|(_, known)| **known == worker).map(|(monitor, _)| *monitor);
+        if let Some(monitor) = monitor {
+            self.monitors.remove(&monitor);
+            process::demonitor(crate::pid::MonitorRef(monitor));
+        }
+        // One that has ended already is not found.
+        let _gone = process::exit_process(worker, ExitReason::Kill);
+        self.refill();
+    }
+
+    fn refill(&mut self) {
+        while self.monitors.len() < self.options.size as usize {
+            match self.start_worker() {
+                Ok(worker) => self.free.push_back(worker),
+                Err(error) => {
+                    log::error!("{error}");
+                    break;
+                }
+            }
+        }
+        self.serve();
+    }
+}
+
+fn answer(from: Caller<Checkout>, worker: Checkout) {
+    if let Err(error) = from.reply(&worker) {
+        log::error!("an answer to {} was not sent: {error}", from.pid());
+    }
+}
+
+impl WorkerPoolClient {
+    /// Does something with a worker, when there is one, as long as it takes.
+    ///
+    /// # Errors
+    /// [`RunError`]
+    pub fn run<T>(&self, job: impl FnOnce(Pid) -> T) -> Result<T, RunError> {
+        let worker = self.clone().with_timeout(None).check_out()?.map_err(RunError::Pool)?;
+        let result = job(worker);
+        self.check_in(worker)?;
+        Ok(result)
+    }
+}
+
+/// Why a job was not done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunError {
+    /// There was no worker.
+    Pool(PoolError),
+    /// The pool did not answer.
+    Call(CallError),
+    /// The worker was not given back: the pool has no room for messages.
+    Refused(Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pool(error) => write!(f, "{error}"),
+            Self::Call(error) => write!(f, "{error}"),
+            Self::Refused(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for RunError {}
+
+impl From<CallError> for RunError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<RunError> for ExitReason {
+    fn from(error: RunError) -> Self {
+        ExitReason::error(&alloc::format!("{error}"))
+    }
+}

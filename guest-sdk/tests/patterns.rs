@@ -1,0 +1,319 @@
+//! The pieces of `regrow_sdk::patterns`, in virtual time; their cores without processes.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use regrow_sdk::mailbox;
+use regrow_sdk::patterns::cache::{Entries, Options as CacheOptions};
+use regrow_sdk::patterns::circuit_breaker::{Breaker, CircuitBreaker, Options as BreakerOptions, State};
+use regrow_sdk::patterns::pipeline::{Failure, Pipeline};
+use regrow_sdk::patterns::rate_limiter::{Rate, RateLimiter, TokenBucket};
+use regrow_sdk::patterns::retry::Retry;
+use regrow_sdk::patterns::sleep;
+use regrow_sdk::patterns::worker_pool::{Options, PoolError, RunError, Status, WorkerPool, WorkerPoolClient};
+use regrow_sdk::process::{self, SpawnOptions};
+use regrow_sdk::supervisor::ChildSpec;
+use regrow_sdk::task::TaskError;
+use regrow_sdk::{ExitReason, Pid, testing, timer};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Answers with its own pid.
+fn worker(_: ()) -> Result<(), ExitReason> {
+    while let Some(message) = mailbox::receive_message(None) {
+        if let Some(from) = message.reply_to() {
+            mailbox::reply(from, &process::self_pid())?;
+        }
+    }
+    Ok(())
+}
+
+fn flaky(file: String) -> Result<u64, String> {
+    let tries: u64 = mailbox::call("tries", &file, None).map_err(|error| error.to_string())?;
+    assert!(tries >= 3, "not yet");
+    Ok(tries)
+}
+
+fn slow(wait: u64) -> Result<u64, String> {
+    sleep(seconds(wait));
+    Ok(wait)
+}
+
+regrow_sdk::component! {
+    "worker" => process worker,
+    "worker-pool" => server WorkerPool,
+    "circuit-breaker" => server CircuitBreaker,
+    "rate-limiter" => server RateLimiter,
+    "flaky" => task flaky,
+    "slow" => task slow,
+}
+
+fn check(body: impl FnOnce() -> Result<(), ExitReason> + Clone + Send + 'static) {
+    testing::for_seeds(0..10, &COMPONENT, body);
+}
+
+#[test]
+fn a_breaker_opens_after_failures_in_a_row_and_tries_one_at_a_time() {
+    let options = BreakerOptions { failures: 3, reset_after: seconds(10), successes: 2 };
+    let mut breaker = Breaker::new(options);
+    for now in [0, 1] {
+        breaker.failed(seconds(now));
+    }
+    breaker.succeeded(seconds(2));
+    (2..4).for_each(|now| breaker.failed(seconds(now)));
+    assert!(breaker.allows(seconds(4)), "a success begins anew");
+    breaker.failed(seconds(4));
+    assert_eq!((breaker.state(seconds(4)), breaker.allows(seconds(13))), (State::Open, false));
+    // One that was let through before says something late.
+    breaker.succeeded(seconds(5));
+    breaker.failed(seconds(6));
+    assert_eq!(breaker.state(seconds(14)), State::HalfOpen);
+    assert_eq!([breaker.allows(seconds(14)), breaker.allows(seconds(14))], [true, false]);
+    breaker.failed(seconds(15));
+    assert_eq!(breaker.state(seconds(24)), State::Open);
+    for _ in 0..2 {
+        assert_eq!([breaker.allows(seconds(25)), breaker.allows(seconds(25))], [true, false]);
+        breaker.succeeded(seconds(25));
+    }
+    assert_eq!(breaker.state(seconds(25)), State::Closed);
+    // One on trial that is never heard of again.
+    (0..3).for_each(|_| breaker.failed(seconds(30)));
+    assert!(breaker.allows(seconds(40)) && !breaker.allows(seconds(49)) && breaker.allows(seconds(50)));
+}
+
+#[test]
+fn whoever_dies_on_trial_does_not_keep_a_breaker_open() {
+    check(|| {
+        let options = BreakerOptions { failures: 1, reset_after: seconds(5), successes: 1 };
+        let breaker = CircuitBreaker::start_link(options)?;
+        assert!(breaker.run(|| Err::<(), _>(())).is_err());
+        sleep(seconds(5));
+        let own = breaker.clone();
+        let on_trial = testing::spawn(move || {
+            let _never = own.run(|| -> Result<(), ()> { process::exit(ExitReason::error("gone")) });
+            Ok(())
+        });
+        let monitor = process::monitor(on_trial)?;
+        mailbox::wait_for(monitor, None);
+        assert_eq!(breaker.run(|| Ok::<_, ()>(())).ok(), None);
+        sleep(seconds(5));
+        assert_eq!(breaker.run(|| Ok::<_, ()>(())).ok(), Some(()));
+        assert_eq!(breaker.state()?, State::Closed);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_bucket_gives_what_has_come_and_never_more_than_it_holds() {
+    let mut bucket = TokenBucket::new(Rate { per_second: 10.0, burst: 5.0 }, seconds(0));
+    assert_eq!(bucket.take(5.0, seconds(0)), Ok(()));
+    assert_eq!(bucket.take(1.0, seconds(0)), Err(Duration::from_millis(100)));
+    assert_eq!(bucket.take(1.0, Duration::from_millis(100)), Ok(()));
+    assert_eq!(bucket.take(5.0, seconds(100)), Ok(()));
+    assert_eq!(bucket.take(5.1, seconds(200)), Err(Duration::MAX), "more than it holds");
+    assert_eq!(bucket.take(f64::NAN, seconds(200)), Err(Duration::MAX));
+    // A clock that goes backwards, and tokens that are given back, make none.
+    assert_eq!(bucket.take(5.0, seconds(200)), Ok(()));
+    assert_eq!(bucket.take(-5.0, seconds(200)), Ok(()));
+    assert!(bucket.take(5.0, seconds(100)).is_err());
+    let mut never = TokenBucket::new(Rate { per_second: 0.0, burst: 1.0 }, seconds(0));
+    assert_eq!([never.take(1.0, seconds(0)), never.take(1.0, seconds(9))], [Ok(()), Err(Duration::MAX)]);
+}
+
+#[test]
+fn a_limiter_forgets_full_buckets_and_has_others_wait() {
+    check(|| {
+        let limiter = RateLimiter::start_link(Rate { per_second: 1.0, burst: 1.0 })?;
+        for client in 0..2_000 {
+            limiter.take(format!("client {client}"), 1.0)?.unwrap();
+            if client == 999 {
+                sleep(seconds(2));
+            }
+        }
+        assert!(limiter.buckets()? <= 1_000);
+        let before = timer::monotonic_time();
+        for _ in 0..3 {
+            limiter.wait("patient")?;
+        }
+        let waited = timer::monotonic_time() - before;
+        assert!((seconds(2)..seconds(3)).contains(&waited), "{waited:?}");
+        Ok(())
+    });
+}
+
+fn pool(change: impl FnOnce(Options) -> Options) -> WorkerPoolClient {
+    let options = change(Options::of(2, ChildSpec::worker("worker", "worker")));
+    WorkerPool::start_with(options, &SpawnOptions::default()).unwrap()
+}
+
+fn alive(worker: Pid) -> bool {
+    process::is_alive(worker)
+}
+
+#[test]
+fn workers_take_turns_and_whoever_waits_gets_one_in_order() {
+    check(|| {
+        let pool = pool(|options| options.queue(2));
+        let workers = [pool.check_out()?.unwrap(), pool.check_out()?.unwrap()];
+        assert_ne!(workers[0], workers[1]);
+        let first = pool.send_check_out()?;
+        let second = pool.send_check_out()?;
+        assert_eq!(pool.check_out()?, Err(PoolError::Busy));
+        assert_eq!(pool.status()?, Status { workers: 2, free: 0, waiting: 2 });
+        pool.check_in(workers[1])?;
+        assert_eq!(first.receive(Some(seconds(1))), Ok(Ok(workers[1])));
+        pool.check_in(workers[0])?;
+        assert_eq!(second.receive(Some(seconds(1))), Ok(Ok(workers[0])));
+        // What nobody has is not given back.
+        workers.iter().try_for_each(|worker| pool.check_in(*worker))?;
+        workers.iter().try_for_each(|worker| pool.check_in(*worker))?;
+        assert_eq!(pool.status()?, Status { workers: 2, free: 2, waiting: 0 });
+        Ok(())
+    });
+}
+
+#[test]
+fn more_workers_are_there_while_all_others_are_at_work() {
+    check(|| {
+        let pool = pool(|options| options.overflow(1).queue(0));
+        let workers: Vec<Pid> = (0..3).map(|_| pool.check_out().unwrap().unwrap()).collect();
+        assert_eq!(pool.check_out()?, Err(PoolError::Busy));
+        pool.check_in(workers[0])?;
+        assert_eq!(pool.status()?, Status { workers: 2, free: 0, waiting: 0 });
+        assert_eq!(workers.iter().filter(|worker| alive(**worker)).count(), 2);
+        Ok(())
+    });
+}
+
+#[test]
+fn dead_workers_are_replaced_and_so_are_those_of_dead_users() {
+    check(|| {
+        let pool = pool(|options| options);
+        let worker = pool.check_out()?.unwrap();
+        testing::crash(worker, ExitReason::error("oops"));
+        let replaced = |pool: &WorkerPoolClient| {
+            while pool.status().unwrap() != (Status { workers: 2, free: 2, waiting: 0 }) {
+                sleep(Duration::from_millis(1));
+            }
+        };
+        replaced(&pool);
+        let (own, parent) = (pool.clone(), process::self_pid());
+        let user = testing::spawn(move || {
+            mailbox::send(parent, &own.check_out()?.unwrap())?;
+            Err(ExitReason::error("gone"))
+        });
+        let worker = regrow_sdk::assert_receive!(worker: Pid => worker);
+        let monitor = process::monitor(user)?;
+        mailbox::wait_for(monitor, None);
+        replaced(&pool);
+        assert!(!alive(worker));
+        // Whoever waits in line and dies does not get one.
+        let workers = [pool.check_out()?.unwrap(), pool.check_out()?.unwrap()];
+        let own = pool.clone();
+        let waiting =
+            testing::spawn(move || own.with_timeout(None).check_out().map(drop).map_err(Into::into));
+        while pool.status()?.waiting == 0 {}
+        testing::crash(waiting, ExitReason::Kill);
+        while pool.status()?.waiting > 0 {}
+        workers.iter().try_for_each(|worker| pool.check_in(*worker))?;
+        replaced(&pool);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_job_that_takes_too_long_ends_its_worker() {
+    check(|| {
+        let pool = pool(|options| options.job_timeout(seconds(5)));
+        let quick = pool.run(|worker| {
+            sleep(seconds(4));
+            worker
+        });
+        assert!(alive(quick?));
+        sleep(seconds(2));
+        assert!(alive(pool.run(|worker| worker)?), "its time is over with it");
+        let slow = pool.run(|worker| {
+            sleep(seconds(6));
+            worker
+        })?;
+        assert!(!alive(slow));
+        assert_eq!(pool.status()?, Status { workers: 2, free: 2, waiting: 0 });
+        let gone = WorkerPoolClient::new("nobody").run(|worker| worker);
+        assert!(matches!(gone, Err(RunError::Call(_))), "{gone:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn steps_that_crash_are_tried_again_and_those_that_hang_are_given_up() {
+    check(|| {
+        testing::Script::new().named("tries").reply(&1).reply(&2).reply(&3).start();
+        let flaky = regrow_sdk::task!(flaky);
+        let retry = Retry::times(5).backoff(seconds(1), 2.0, seconds(60));
+        let before = timer::monotonic_time();
+        assert_eq!(Pipeline::of(flaky).retry(retry).run(&"file".to_owned()), Ok(3));
+        assert_eq!(timer::monotonic_time() - before, seconds(3));
+        let slow = Pipeline::of(regrow_sdk::task!(slow)).timeout(seconds(2));
+        assert_eq!(slow.run(&1), Ok(1));
+        let failed = slow.run(&3).unwrap_err();
+        assert_eq!((failed.step, failed.why), ("slow", Failure::Task(TaskError::Timeout)));
+        Ok(())
+    });
+}
+
+#[derive(Clone, Debug)]
+enum Use {
+    Get(u8),
+    Put(u8),
+    Remove(u8),
+    Wait(u8),
+}
+
+fn uses() -> impl Strategy<Value = Vec<Use>> {
+    let key = 0..8_u8;
+    let one = prop_oneof![
+        3 => key.clone().prop_map(Use::Get),
+        3 => key.clone().prop_map(Use::Put),
+        1 => key.prop_map(Use::Remove),
+        2 => (0..6_u8).prop_map(Use::Wait),
+    ];
+    prop::collection::vec(one, 0..100)
+}
+
+proptest! {
+    #[test]
+    fn a_cache_is_what_a_list_of_entries_is(size in 0..5_usize, ttl in 1..10_u64, uses in uses()) {
+        let mut cache = Entries::new(CacheOptions { ttl: seconds(ttl), size });
+        // What was used last is last: key, value, until when.
+        let mut model: Vec<(u8, usize, u64)> = Vec::new();
+        let mut now = 0;
+        for (number, one) in uses.iter().enumerate() {
+            model.retain(|(.., until)| *until > now);
+            match *one {
+                Use::Get(key) => {
+                    let found = model.iter().position(|(of, ..)| *of == key).map(|at| model.remove(at));
+                    model.extend(found);
+                    prop_assert_eq!(cache.get(&key, seconds(now)).copied(), found.map(|(_, value, _)| value));
+                }
+                Use::Put(key) => {
+                    model.retain(|(of, ..)| *of != key);
+                    model.push((key, number, now + ttl));
+                    if model.len() > size {
+                        model.remove(0);
+                    }
+                    cache.put(key, number, seconds(now));
+                }
+                Use::Remove(key) => {
+                    let found = model.iter().position(|(of, ..)| *of == key).map(|at| model.remove(at));
+                    prop_assert_eq!(cache.remove(&key), found.map(|(_, value, _)| value));
+                }
+                Use::Wait(time) => now += u64::from(time),
+            }
+            cache.expire(seconds(now));
+            model.retain(|(.., until)| *until > now);
+            prop_assert_eq!(cache.len(), model.len());
+        }
+    }
+}
