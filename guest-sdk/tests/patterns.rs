@@ -258,7 +258,7 @@ fn steps_that_crash_are_tried_again_and_those_that_hang_are_given_up() {
         let slow = Pipeline::of(regrow_sdk::task!(slow)).timeout(seconds(2));
         assert_eq!(slow.run(&1), Ok(1));
         let failed = slow.run(&3).unwrap_err();
-        assert_eq!((failed.step, failed.why), ("slow", Failure::Task(TaskError::Timeout)));
+        assert_eq!((failed.step, failed.why), ("slow", Failure::Task(TaskError::Timeout.into())));
         Ok(())
     });
 }

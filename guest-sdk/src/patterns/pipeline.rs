@@ -64,7 +64,7 @@ pub enum Failure {
     /// It says so itself.
     Refused(String),
     /// It crashed, or took too long.
-    Task(TaskError),
+    Task(Box<TaskError>),
 }
 
 impl fmt::Display for PipelineError {
@@ -100,6 +100,10 @@ fn value<T: DeserializeOwned>(term: &Term) -> Result<T, Failure> {
     decode(&bytes).map_err(|error| Failure::Refused(error.to_string()))
 }
 
+fn failed(error: TaskError) -> Failure {
+    Failure::Task(Box::new(error))
+}
+
 fn step<A, B>(function: TaskFunction<A, Result<B, String>>) -> Step
 where
     A: Serialize + DeserializeOwned + 'static,
@@ -108,9 +112,8 @@ where
     Box::new(move |argument, timeout| {
         let argument: A = value(&argument)?;
         let started = function.start_nolink(&argument);
-        let task: Task<Result<B, String>> =
-            started.map_err(|error| Failure::Task(TaskError::NotStarted(error)))?;
-        let result = task.join(timeout).map_err(Failure::Task)?;
+        let task: Task<Result<B, String>> = started.map_err(|error| failed(TaskError::NotStarted(error)))?;
+        let result = task.join(timeout).map_err(failed)?;
         term(&result.map_err(Failure::Refused)?)
     })
 }
