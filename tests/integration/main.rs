@@ -5,6 +5,7 @@ mod applying;
 mod behaviour;
 mod components;
 mod engines;
+mod gallery;
 mod grants;
 mod mailboxes;
 mod reports;

@@ -82,8 +82,15 @@ impl Method {
             if caller.is_some() {
                 return complain(input.span(), "the caller is the last argument");
             }
-            let Pat::Ident(name) = &*input.pat else {
-                return complain(input.pat.span(), "give this argument a name: clients use it, too");
+            let name = match &*input.pat {
+                Pat::Ident(name) => name.ident.clone(),
+                // What clients never see needs no name.
+                _ if matches!(role, Role::Info | Role::Terminate) => {
+                    Ident::new("received", Span::mixed_site())
+                }
+                other => {
+                    return complain(other.span(), "give this argument a name: clients use it, too");
+                }
             };
             if role == Role::Call && last_segment(&input.ty).is_some_and(|segment| segment.ident == "Caller")
             {
@@ -100,7 +107,7 @@ impl Method {
                     "requests are data: take it by value (`String` for `&str`)",
                 );
             }
-            arguments.push((name.ident.clone(), (*input.ty).clone()));
+            arguments.push((name, (*input.ty).clone()));
         }
         check_arguments(role, &arguments, signature.inputs.span())?;
         let documentation = item.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned();
