@@ -181,7 +181,7 @@ impl<E> Open<E> {
 /// Starts a linear flow: `flow!(numbers(1) => square => show)` has the function `square` applied to what the iterator of `numbers(1)` gives, and
 /// `show` to what comes of that, each in a process of its own. The functions are entries of this component, under their own names:
 /// `"numbers" => source numbers`, `"square" => map square`, `"show" => each show`. The stages are linked to this process. It gives a
-/// [`Flow`](stage::Flow), or a [`StartError`](gen_server::StartError).
+/// [`Flow`](crate::stage::Flow), or a [`StartError`](crate::gen_server::StartError).
 ///
 /// `flow!(numbers(1), max_demand 10 => square => show)` asks for so many events at a time, in place of 1,000.
 #[macro_export]

@@ -33,7 +33,8 @@
 //! ```
 //!
 //! A process runs until it waits; a seed decides which one is next, so that a test that has failed fails again. [`for_seeds`] tries
-//! many. What takes time of its own (a loop, a computation) takes no virtual time, and a loop that never waits is never left.
+//! many. What takes time of its own (a loop, a computation) takes no virtual time;
+//! a process that computes for 20 seconds without waiting for anything is taken to loop, and ends with an error.
 
 mod assertions;
 mod script;

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use regrow_otp as otp;
 
@@ -183,13 +184,22 @@ pub(crate) async fn run_as_process(
     };
     std::future::poll_fn(|_| {
         leash.0.pass(Turn::Process);
-        match &mut *leash.0.wait_while(|turn| matches!(turn, Turn::Process)) {
+        let turn = leash.0.lock();
+        let waited =
+            leash.0.changed.wait_timeout_while(turn, TOO_LONG, |turn| matches!(turn, Turn::Process));
+        match &mut *waited.unwrap_or_else(PoisonError::into_inner).0 {
             Turn::Finished(reason) => reason.take().map_or(Poll::Pending, Poll::Ready),
-            _ => Poll::Pending,
+            Turn::Process => Poll::Ready(otp::ExitReason::error(format!(
+                "it has computed for {TOO_LONG:?} without waiting for anything: nobody else has a turn off wasm"
+            ))),
+            Turn::Scheduler | Turn::Ended => Poll::Pending,
         }
     })
     .await
 }
+
+/// After so long a process is taken to be in an endless loop: off wasm nothing preempts it.
+const TOO_LONG: Duration = Duration::from_secs(20);
 
 fn outcome_of(result: thread::Result<Result<(), ExitReason>>) -> otp::ExitReason {
     match result {
