@@ -28,6 +28,12 @@ pub fn process_order(order: Order) -> Result<(), ExitReason> {
 #[derive(Default)]
 pub struct Office {
     working: BTreeMap<Reference, (Order, u32)>,
+    outcome: Outcome,
+}
+
+/// What is done, and what has been put aside.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Outcome {
     done: BTreeMap<u32, i64>,
     aside: Vec<(u32, String)>,
 }
@@ -48,13 +54,13 @@ impl Office {
 
     #[cast]
     fn done(&mut self, number: u32, total: i64) {
-        self.done.insert(number, total);
+        self.outcome.done.insert(number, total);
     }
 
-    /// What is done, and what has been put aside; none, as long as somebody works.
+    /// None, as long as somebody works.
     #[call]
-    fn result(&self) -> Option<(BTreeMap<u32, i64>, Vec<(u32, String)>)> {
-        self.working.is_empty().then(|| (self.done.clone(), self.aside.clone()))
+    fn result(&self) -> Option<Outcome> {
+        self.working.is_empty().then(|| self.outcome.clone())
     }
 
     #[info]
@@ -63,7 +69,7 @@ impl Office {
         match self.working.remove(&reference) {
             Some((order, tries)) if !reason.is_clean() && tries < TRIES => self.hand_out(order, tries + 1),
             Some((order, _)) if !reason.is_clean() => {
-                self.aside.push((order.number, reason.to_string()));
+                self.outcome.aside.push((order.number, reason.to_string()));
                 gen_server::Next::NoReply
             }
             _ => gen_server::Next::NoReply,
@@ -88,7 +94,7 @@ pub fn demo(_: ()) -> Result<(), ExitReason> {
     office.take(Order { number: 1, items: vec![item("tea", 4), item("salt", 2)] })?;
     office.take(Order { number: 2, items: vec![] })?;
     office.take(Order { number: 3, items: vec![item("rice", 3)] })?;
-    let (done, aside) = loop {
+    let Outcome { done, aside } = loop {
         match office.result()? {
             Some(result) => break result,
             None => drop(mailbox::receive(Some(std::time::Duration::from_millis(1)))),
