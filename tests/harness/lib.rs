@@ -3,7 +3,6 @@
 
 pub mod fuzz;
 mod guests;
-mod log;
 mod node;
 pub mod raw;
 pub mod report;
@@ -12,8 +11,8 @@ mod services;
 mod supervision;
 
 pub use guests::{Guest, guest_folder, guests};
-pub use log::SharedLog;
-pub use node::{Ended, Pending, TestNode, bench_node, block_on, engine, manifest_node, run_native};
+pub use node::{TestNode, bench_node, engine, manifest_node};
+pub use regrow_testing::{Ended, Pending, SharedLog, block_on, run_native};
 pub use scenario::{Trace, play_by_guests, play_natively};
 pub use services::play_services;
 pub use supervision::play_supervision;

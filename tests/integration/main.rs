@@ -12,3 +12,4 @@ mod reports;
 mod services;
 mod steering;
 mod supervision;
+mod testing;

@@ -2,6 +2,7 @@
 
 mod build;
 mod check;
+mod new;
 mod render;
 mod run;
 mod steer;
@@ -43,6 +44,8 @@ enum Command {
     Check(ManifestArgs),
     /// Compile the guests of a manifest where they changed
     Build(ManifestArgs),
+    /// Make a first guest: a server, a client, their tree and their tests
+    New(new::NewArgs),
     /// List the processes of a running node
     Ps(steer::NodeArgs),
     /// Show the supervision tree of a running node
@@ -191,6 +194,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => (args.color(), run::run(args).await),
             Command::Check(args) => (args.color, check::check(&args).await),
             Command::Build(args) => (args.color, build::build(&args).await),
+            Command::New(args) => (Color::Auto, new::new(&args)),
             Command::Ps(args) => (Color::Auto, steer::ps(&args).await),
             Command::Tree(args) => (Color::Auto, steer::tree(&args).await),
             Command::Info(args) => (Color::Auto, steer::one(args, steer::Verb::Info).await),

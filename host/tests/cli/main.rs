@@ -1,6 +1,7 @@
 //! The program as a person or a script meets it: what it prints, and its exit codes.
 
 mod manifests;
+mod new;
 mod readme;
 mod running;
 mod steering;
