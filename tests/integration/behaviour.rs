@@ -54,6 +54,7 @@ entries! {
     g1_to_g8_gen_server_starts: "gen-server-start",
     g2_to_g44_servers_from_methods: "gen-server-derived",
     a1_a3_agents: "agents",
+    d12_a_slow_consumer_slows_its_producer: "slow-consumer",
     memory_that_grows_keeps_what_is_in_it: "memory-grows",
     who_waits_for_long_finds_everything_as_it_was: "waits-long",
     p54_hibernation_keeps_everything_but_memory: "hibernate",
@@ -151,6 +152,9 @@ const OTHERS: &[&str] = &[
     // What the servers, agents and tasks of other tests do.
     "shop",
     "tally",
+    "naturals",
+    "inflate",
+    "sip",
     "work",
 ];
 

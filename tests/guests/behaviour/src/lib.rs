@@ -4,6 +4,7 @@
 mod blobs;
 mod calls;
 mod derived;
+mod flows;
 mod grants;
 mod groups;
 mod helpers;
@@ -20,6 +21,8 @@ mod tables;
 mod tasks;
 
 use helpers as helper;
+
+use flows::{inflate, naturals, sip};
 
 regrow_sdk::component! {
     /// DOWN carries each kind of exit reason unchanged.
@@ -74,6 +77,8 @@ regrow_sdk::component! {
     "gen-server-derived" => process derived::derived,
     /// Agents.
     "agents" => process derived::agents,
+    /// Stages: a slow consumer.
+    "slow-consumer" => process flows::slow_consumer,
     /// Static children: start, restart, terminate, delete.
     "supervisor" => process supervisors::static_children,
     /// Children that have something to say when they start, or nothing to do.
@@ -227,4 +232,8 @@ regrow_sdk::component! {
     "shop" => server derived::Shop,
     /// Helper: an agent.
     "tally" => agent derived::Tally,
+    /// Helpers: stages.
+    "naturals" => source naturals,
+    "inflate" => map inflate,
+    "sip" => each sip,
 }
