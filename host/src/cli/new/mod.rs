@@ -18,8 +18,9 @@ pub(super) struct NewArgs {
 }
 
 /// The files of a project: where they go, and what is in them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("Cargo.toml", include_str!("template/Cargo.toml.txt")),
+    (".cargo/config.toml", include_str!("template/cargo-config.toml.txt")),
     (".gitignore", include_str!("template/gitignore.txt")),
     ("README.md", include_str!("template/README.md.txt")),
     ("regrow.toml", include_str!("template/regrow.toml.txt")),
