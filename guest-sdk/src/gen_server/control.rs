@@ -1,6 +1,6 @@
 //! What any server can be asked beside its own requests, after OTP's `sys` and `gen_server:stop`: to show its state, to stop.
 //!
-//! Only relatives are heard: a server's parent, its descendants, and processes of its component.
+//! Only those are heard that a server is subject to: its ancestors, processes of its component, and of the host's.
 
 use alloc::string::String;
 use core::fmt;
@@ -102,12 +102,12 @@ pub(crate) fn request_in(message: &Message) -> Option<(Request, Caller<Answer>)>
 }
 
 /// What those are told who are not heeded.
-pub(crate) const STRANGER: &str =
-    "only its parent, its descendants and processes of its component control a server";
+pub(crate) const STRANGER: &str = "a server heeds its ancestors and processes of its component";
 
-/// Whether this process heeds that one.
+/// Whether this process heeds that one. Not one that it has started itself, of another component: that may be one that it does not
+/// trust.
 pub(crate) fn heeds(from: Pid) -> bool {
-    process::parent() == Some(from) || process::info_items(from, &["status"]).is_ok()
+    process::is_subject_to(from)
 }
 
 /// What an answer says, in words: that it was refused, or the state.

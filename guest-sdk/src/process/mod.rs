@@ -116,6 +116,12 @@ pub fn is_alive(pid: Pid) -> bool {
     sys::is_alive(pid)
 }
 
+/// Whether this process is subject to another one, which lives: that one runs the same component, is a process of the host's, or this
+/// one descends from it. For processes that are asked for more than a stranger should get.
+pub fn is_subject_to(pid: Pid) -> bool {
+    sys::is_subject_to(pid)
+}
+
 /// Chooses whether exit signals arrive as messages (`process_flag(trap_exit, _)`); the previous choice.
 pub fn trap_exit(trap_exit: bool) -> bool {
     matches!(sys::set_flag(Flag::TrapExit(trap_exit)), Ok(Flag::TrapExit(true)))

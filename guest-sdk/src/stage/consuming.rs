@@ -21,6 +21,10 @@ struct Subscribed {
     least: u64,
     /// How many events have been asked for and were not dealt with.
     outstanding: u64,
+    /// How many of them have not come.
+    due: u64,
+    /// How many could not be asked for: the producer's mailbox had no room.
+    unasked: u64,
     cancel: CancelMode,
 }
 
@@ -47,17 +51,21 @@ impl<E> Default for Consuming<E> {
     }
 }
 
-/// A word of a producer's, as a reason.
-fn reason_of(word: &str) -> ExitReason {
-    match word {
-        "normal" => ExitReason::Normal,
-        "shutdown" => ExitReason::Shutdown,
-        other => ExitReason::error(other),
-    }
+fn say(to: Pid, said: ToProducer) -> Result<(), Error> {
+    sys::send_nosuspend(to.into(), encoded::<Nothing>(&Said::Producer(said))?)
 }
 
-fn say(to: Pid, said: ToProducer) -> Result<(), Error> {
-    sys::send(to.into(), false, encoded::<Nothing>(&Said::Producer(said)))
+impl Subscribed {
+    /// Asks for what has not been asked for; whether that went well. One that is gone is down.
+    fn ask(&mut self, subscription: u64) -> bool {
+        let count = self.unasked;
+        let has_room = |said: &Result<(), Error>| !matches!(said, Err(Error::Full(_)));
+        if count > 0 && has_room(&say(self.producer, ToProducer::Ask { subscription, count })) {
+            self.unasked = 0;
+            self.due += count;
+        }
+        self.unasked == 0
+    }
 }
 
 impl<E> Consuming<E> {
@@ -77,26 +85,82 @@ impl<E> Consuming<E> {
             None => process::monitor(to.clone())?,
         };
         let subscription = Reference::from(monitor).0;
+        let mut subscribed = Subscribed {
+            producer: producer.unwrap_or_else(process::self_pid),
+            monitor,
+            most,
+            least,
+            outstanding: most,
+            due: 0,
+            unasked: most,
+            cancel: options.cancel,
+        };
         if let Some(producer) = producer {
             let (partition, selector) = (options.partition, options.selector);
-            say(producer, ToProducer::Subscribe { subscription, max_demand: most, partition, selector })?;
-            say(producer, ToProducer::Ask { subscription, count: most })?;
+            let said =
+                say(producer, ToProducer::Subscribe { subscription, max_demand: most, partition, selector });
+            if let Err(error) = said {
+                process::demonitor(monitor);
+                return Err(error.into());
+            }
+            subscribed.ask(subscription);
+        } else if to.whereis().is_some() {
+            // It has come just now.
+            process::demonitor(monitor);
+            return self.subscribe(to, options);
         }
-        let producer = producer.unwrap_or_else(process::self_pid);
-        let cancel = options.cancel;
-        self.subscribed
-            .insert(subscription, Subscribed { producer, monitor, most, least, outstanding: most, cancel });
+        self.subscribed.insert(subscription, subscribed);
         Ok(subscription)
     }
 
     /// Events have come. Those of a subscription that there is not are nobody's (rule D25).
     pub(super) fn come(&mut self, from: Pid, subscription: u64, events: Vec<E>) {
-        if self.is_of(from, subscription) {
-            self.queue.push_back((subscription, Come::Events(events)));
-        } else {
-            let reason = String::from("unknown_subscription");
-            let _gone = say(from, ToProducer::Cancel { subscription, reason });
+        let known = self.subscribed.get_mut(&subscription).filter(|known| known.producer == from);
+        let reason = match known {
+            Some(known) if events.len() as u64 <= known.due => {
+                known.due -= events.len() as u64;
+                self.queue.push_back((subscription, Come::Events(events)));
+                return;
+            }
+            // Whoever sends what nobody has asked for does not fill this process's memory (rule D1).
+            Some(_) => {
+                self.queue.push_back((
+                    subscription,
+                    Come::Ended(ExitReason::error("more events than were asked for")),
+                ));
+                "too_many_events"
+            }
+            None => "unknown_subscription",
+        };
+        let reason = String::from(reason);
+        let _gone = say(from, ToProducer::Cancel { subscription, reason });
+    }
+
+    /// Events that could not be sent.
+    pub(super) fn skipped(&mut self, from: Pid, subscription: u64, count: u64) {
+        let known = self.subscribed.get_mut(&subscription).filter(|known| known.producer == from);
+        if let Some(known) = known.filter(|known| known.due >= count) {
+            known.due -= count;
+            self.dealt_with(subscription, count);
         }
+    }
+
+    /// Tries again to ask for what could not be asked for; whether there is something left.
+    pub(super) fn try_again(&mut self) -> bool {
+        let mut is_left = false;
+        for (subscription, known) in &mut self.subscribed {
+            is_left |= !known.ask(*subscription);
+        }
+        is_left
+    }
+
+    /// Whether nothing waits to be dealt with, and whether what is next is the end of a subscription.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn ends_next(&self) -> bool {
+        matches!(self.queue.front(), Some((_, Come::Ended(_))))
     }
 
     fn is_of(&self, from: Pid, subscription: u64) -> bool {
@@ -104,9 +168,9 @@ impl<E> Consuming<E> {
     }
 
     /// The producer says that a subscription has ended: when what came before has been dealt with.
-    pub(super) fn cancelled(&mut self, from: Pid, subscription: u64, reason: &str) {
+    pub(super) fn cancelled(&mut self, from: Pid, subscription: u64, reason: ExitReason) {
         if self.is_of(from, subscription) {
-            self.queue.push_back((subscription, Come::Ended(reason_of(reason))));
+            self.queue.push_back((subscription, Come::Ended(reason)));
         }
     }
 
@@ -163,10 +227,9 @@ impl<E> Consuming<E> {
         let Some(known) = self.subscribed.get_mut(&subscription) else { return };
         known.outstanding = known.outstanding.saturating_sub(events);
         if known.outstanding <= known.least {
-            let count = known.most - known.outstanding;
+            known.unasked += known.most - known.outstanding;
             known.outstanding = known.most;
-            // One that is gone is down.
-            let _gone = say(known.producer, ToProducer::Ask { subscription, count });
+            known.ask(subscription);
         }
     }
 

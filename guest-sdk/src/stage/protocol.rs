@@ -1,12 +1,15 @@
 //! What stages say to each other.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use regrow_term::{DecodeError, Term, decode, encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::exit_reason::ExitReason;
+use crate::gen_server::control::Reason;
 use crate::mailbox::Message;
 use crate::pid::Destination;
 use crate::stage::SubscribeOptions;
@@ -41,18 +44,23 @@ pub(super) enum ToProducer {
 pub(super) enum ToConsumer<E> {
     Events {
         subscription: u64,
-        events: Vec<E>,
+        events: E,
+    },
+    /// So many events could not be sent: they count as dealt with.
+    Skipped {
+        subscription: u64,
+        count: u64,
     },
     Cancel {
         subscription: u64,
-        reason: String,
+        reason: Reason,
     },
     /// Somebody has it subscribe to a producer; its answer is the subscription.
     Subscribe {
         to: Destination,
         options: SubscribeOptions,
     },
-    /// It asks for more, of a subscription that it asks for by hand.
+    /// Somebody has it end a subscription; whether there was one is its answer.
     Unsubscribe {
         subscription: u64,
         reason: String,
@@ -65,14 +73,23 @@ pub(super) enum Said<E> {
     Consumer(ToConsumer<E>),
 }
 
-pub(super) fn encoded<E: Serialize>(said: &Said<E>) -> Vec<u8> {
-    encode(&(NAME, said)).unwrap_or_default()
+/// A word that a subscription is ended with, as a reason.
+pub(super) fn reason_of(word: &str) -> ExitReason {
+    match word {
+        "normal" => ExitReason::Normal,
+        "shutdown" => ExitReason::Shutdown,
+        other => ExitReason::error(other),
+    }
+}
+
+pub(super) fn encoded<E: Serialize>(said: &Said<E>) -> Result<Vec<u8>, Error> {
+    encode(&(NAME, said)).map_err(|error| Error::BadArgument(error.to_string()))
 }
 
 /// What a message says, if it is one of these.
-pub(super) fn said<E: DeserializeOwned>(message: &Message) -> Option<Result<Said<E>, DecodeError>> {
+pub(super) fn said<E: DeserializeOwned>(message: &Message) -> Option<Result<Said<Vec<E>>, DecodeError>> {
     if !message.payload.starts_with(MARK) {
         return None;
     }
-    Some(decode::<(Term, Said<E>)>(&message.payload).map(|(_, said)| said))
+    Some(decode::<(Term, Said<Vec<E>>)>(&message.payload).map(|(_, said)| said))
 }

@@ -69,7 +69,7 @@ impl<S> StageRef<S> {
     /// As [`mailbox::send`](crate::mailbox::send).
     pub fn pass_on_demand(&self, passes_on: bool) -> Result<(), Error> {
         let said = Said::Producer(ToProducer::PassOn(passes_on));
-        sys::send(self.to.clone(), false, encoded::<Nothing>(&said))
+        sys::send(self.to.clone(), false, encoded::<Nothing>(&said)?)
     }
 }
 
@@ -107,7 +107,8 @@ pub fn subscribe(
 ) -> Result<Subscription, CallError> {
     let (consumer, to) = (consumer.into(), producer.into());
     let asked = Said::<Nothing>::Consumer(ToConsumer::Subscribe { to, options });
-    let answer = sys::call(consumer.clone(), encoded(&asked), Some(gen_server::CALL_TIMEOUT))?;
+    let asked = encoded(&asked).map_err(CallError::Refused)?;
+    let answer = sys::call(consumer.clone(), asked, Some(gen_server::CALL_TIMEOUT))?;
     let number: Result<u64, String> = decode_answer(&answer)?;
     Ok(Subscription { consumer, number: number.map_err(CallError::NotUnderstood)? })
 }
@@ -121,7 +122,8 @@ impl Subscription {
         let (subscription, reason) = (self.number, String::from(reason));
         let asked = Said::<Nothing>::Consumer(ToConsumer::Unsubscribe { subscription, reason });
         let timeout: Option<Duration> = Some(gen_server::CALL_TIMEOUT);
-        decode_answer(&sys::call(self.consumer.clone(), encoded(&asked), timeout)?)
+        let asked = encoded(&asked).map_err(CallError::Refused)?;
+        decode_answer(&sys::call(self.consumer.clone(), asked, timeout)?)
     }
 }
 

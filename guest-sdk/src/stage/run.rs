@@ -1,18 +1,18 @@
 //! A stage's life.
 
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::exit_reason::ExitReason;
-use crate::gen_server::{Caller, answer, control, ended};
+use crate::gen_server::{Caller, answer, control, ended, misfit};
 use crate::mailbox::{self, Message, Received};
 use crate::pid::Pid;
 use crate::process::{self, InitResult};
 use crate::stage::consuming::{Come, Consuming};
 use crate::stage::options::Running;
-use crate::stage::producing::{self, Producing};
-use crate::stage::protocol::{Said, ToConsumer, said};
+use crate::stage::producing::Producing;
+use crate::stage::protocol::{Said, ToConsumer, ToProducer, said};
 use crate::stage::{Begin, BufferOptions, CancelMode, Stage};
 
 type Outcome = Result<(), ExitReason>;
@@ -24,7 +24,12 @@ struct Life<S: Stage> {
     parent: Option<Pid>,
     /// What is wanted of a producer, asked for one after the other (rule D6).
     demands: VecDeque<u64>,
+    /// It ends with this reason when all that it has made has been taken.
+    ending: Option<ExitReason>,
 }
+
+/// How long it waits until it tries again to say what another stage had no room for.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 pub(crate) fn run<S: Stage>(argument: S::Argument) -> Result<(), ExitReason> {
     begin(S::init(argument))
@@ -53,6 +58,7 @@ pub(super) fn begin<S: Stage>(begun: Begin<S>) -> Result<(), ExitReason> {
         consuming: consumes.then(Consuming::default),
         parent: process::parent(),
         demands: VecDeque::new(),
+        ending: None,
     };
     for (producer, options) in subscribe_to {
         let subscribed = match &mut life.consuming {
@@ -70,39 +76,46 @@ pub(super) fn begin<S: Stage>(begun: Begin<S>) -> Result<(), ExitReason> {
 
 impl<S: Stage> Life<S> {
     fn live(mut self) -> Outcome {
-        let mut done = Ok(false);
-        while done == Ok(false) {
-            done = self
-                .work()
-                .and_then(|()| if self.is_done() { Ok(true) } else { self.receive().map(|()| false) });
-        }
-        let reason = done.err().unwrap_or(ExitReason::Normal);
+        let reason = loop {
+            let done = self.work().and_then(|()| self.is_done().map_or_else(|| self.receive(), Err));
+            if let Err(reason) = done {
+                break reason;
+            }
+        };
         self.stage.terminate(&reason);
-        if let Some(producing) = &self.producing {
-            let word = match &reason {
-                ExitReason::Normal => String::from("normal"),
-                ExitReason::Shutdown | ExitReason::ShutdownWith(_) => String::from("shutdown"),
-                other => alloc::format!("{other}"),
-            };
-            producing.end(&word);
+        if let Some(producing) = &mut self.producing {
+            producing.end(&reason);
         }
         ended(reason)
     }
 
-    fn is_done(&self) -> bool {
-        self.producing.as_ref().is_some_and(|producing| producing.kept() == 0 && self.stage.is_done())
+    /// The reason with which it ends now, if it does: everything that it has made has been taken.
+    fn is_done(&self) -> Option<ExitReason> {
+        let is_empty = self.producing.as_ref().is_none_or(|producing| producing.kept() == 0)
+            && self.consuming.as_ref().is_none_or(Consuming::is_empty);
+        match &self.ending {
+            Some(reason) => is_empty.then(|| reason.clone()),
+            None => {
+                (is_empty && self.producing.is_some() && self.stage.is_done()).then_some(ExitReason::Normal)
+            }
+        }
     }
 
     /// Deals with all that has come.
     fn work(&mut self) -> Outcome {
-        while let Some(demand) = self.demands.pop_front() {
+        // What is wanted anew because of them comes after what has arrived meanwhile.
+        for _ in 0..self.demands.len() {
+            let Some(demand) = self.demands.pop_front() else { break };
             let events = self.stage.handle_demand(demand);
             self.emit(events);
         }
         loop {
             // Rule D12: what nobody wants is not made.
             let is_wanted = self.producing.as_ref().is_none_or(|producing| producing.pending > 0);
-            let Some(consuming) = self.consuming.as_mut().filter(|_| is_wanted) else { return Ok(()) };
+            let Some(consuming) = &mut self.consuming else { return Ok(()) };
+            if !is_wanted && !consuming.ends_next() {
+                return Ok(());
+            }
             match consuming.next() {
                 None => return Ok(()),
                 Some((subscription, Come::Events(events))) => {
@@ -117,6 +130,8 @@ impl<S: Stage> Life<S> {
                     match mode {
                         CancelMode::Temporary => {}
                         CancelMode::Transient if reason.is_clean() => {}
+                        // What it has made is still taken.
+                        _ if reason.is_clean() => drop(self.ending.get_or_insert(reason)),
                         CancelMode::Permanent | CancelMode::Transient => return Err(reason),
                     }
                 }
@@ -128,7 +143,8 @@ impl<S: Stage> Life<S> {
         match &mut self.producing {
             Some(producing) => {
                 producing.pending = producing.pending.saturating_sub(events.len() as u64);
-                producing.emit(&self.stage, events);
+                let more = producing.emit(&self.stage, events);
+                self.wanted(more);
             }
             None if events.is_empty() => {}
             None => log::warn!("{} events were dropped: a consumer makes none", events.len()),
@@ -146,7 +162,10 @@ impl<S: Stage> Life<S> {
     }
 
     fn receive(&mut self) -> Outcome {
-        let Some(received) = mailbox::receive(None) else { return Ok(()) };
+        let mut is_left = self.producing.as_mut().is_some_and(Producing::try_again);
+        is_left |= self.consuming.as_mut().is_some_and(Consuming::try_again);
+        let wait = if self.demands.is_empty() { is_left.then_some(TRY_AGAIN) } else { Some(Duration::ZERO) };
+        let Some(received) = mailbox::receive(wait) else { return Ok(()) };
         match received {
             Received::Exit { from, reason } if Some(from) == self.parent => return Err(reason),
             Received::Down { reference, reason, object, tag } => {
@@ -189,6 +208,7 @@ impl<S: Stage> Life<S> {
         }
         match said::<S::In>(&message) {
             None => self.info(Received::Message(message)),
+            Some(Ok(Said::Producer(ToProducer::PassOn(_)))) if !control::heeds(message.from) => {}
             Some(Ok(Said::Producer(said))) => {
                 if let Some(producing) = &mut self.producing {
                     let more = producing.hear(&self.stage, message.from, said);
@@ -196,30 +216,44 @@ impl<S: Stage> Life<S> {
                 }
             }
             Some(Ok(Said::Consumer(said))) => self.hear(&message, said),
-            Some(Err(error)) => log::warn!("what {} says is not understood: {error}", message.from),
+            Some(Err(error)) => misfit(&message, &error),
         }
         Ok(())
     }
 
     /// A producer says something, or somebody who connects stages.
-    fn hear(&mut self, message: &Message, said: ToConsumer<S::In>) {
-        let Some(consuming) = &mut self.consuming else { return };
+    fn hear(&mut self, message: &Message, said: ToConsumer<Vec<S::In>>) {
+        let is_for_relatives = matches!(said, ToConsumer::Subscribe { .. } | ToConsumer::Unsubscribe { .. });
+        let refused = match &self.consuming {
+            None => Some("this stage takes no events"),
+            Some(_) if is_for_relatives && !control::heeds(message.from) => Some(control::STRANGER),
+            Some(_) => None,
+        };
+        let (None, Some(consuming)) = (refused, &mut self.consuming) else {
+            if let Some(from) = message.reply_to() {
+                mailbox::reply_not_understood(from, refused.unwrap_or_default());
+            }
+            return;
+        };
         match said {
+            ToConsumer::Skipped { subscription, count } => {
+                consuming.skipped(message.from, subscription, count)
+            }
             ToConsumer::Events { subscription, events } => consuming.come(message.from, subscription, events),
             ToConsumer::Cancel { subscription, reason } => {
-                consuming.cancelled(message.from, subscription, &reason);
+                consuming.cancelled(message.from, subscription, reason.into());
             }
             ToConsumer::Subscribe { to, options } => {
                 let subscribed =
                     consuming.subscribe(&to, options).map_err(|reason| alloc::format!("{reason}"));
                 if let Some(from) = message.reply_to() {
-                    producing::answer(from, &subscribed);
+                    answer(Caller::new(from), &subscribed);
                 }
             }
             ToConsumer::Unsubscribe { subscription, reason } => {
                 let found = consuming.unsubscribe(subscription, reason);
                 if let Some(from) = message.reply_to() {
-                    producing::answer(from, &found);
+                    answer(Caller::new(from), &found);
                 }
             }
         }

@@ -136,14 +136,10 @@ impl TestNode {
     /// # Errors
     /// Why it is not known, as text.
     pub fn state(&self, of: &str) -> Result<Option<Term>, String> {
-        let runtime = self.node.runtime();
-        let process = runtime.whereis(of).and_then(|pid| runtime.process_info(pid));
-        let process = process.ok_or_else(|| format!("nobody is {of:?}"))?;
-        // Servers heed processes of their component.
-        let options = SpawnOptions { component: process.identity.component, ..SpawnOptions::default() };
+        let pid = self.node.runtime().whereis(of).ok_or_else(|| format!("nobody is {of:?}"))?;
         let request = encode(&("regrow.sys", "Status")).map_err(|error| error.to_string())?;
-        let asked = crate::run_native(runtime, options, move |context| async move {
-            context.call(&process.pid.into(), Bytes::from(request), Some(HANG)).await
+        let asked = self.run(move |context| async move {
+            context.call(&pid.into(), Bytes::from(request), Some(HANG)).await
         });
         answer::<Result<Option<Term>, String>>(asked)?
     }

@@ -169,6 +169,10 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
     current().context.runtime().is_alive(pid.into())
 }
 
+pub(crate) fn is_subject_to(pid: Pid) -> bool {
+    current().context.is_subject_to(pid.into())
+}
+
 pub(crate) fn set_flag(flag: Flag) -> Result<Flag, Error> {
     let previous = current().context.set_flag(flag.into());
     previous.map(Into::into).map_err(|error| Error::BadArgument(error.to_string()))

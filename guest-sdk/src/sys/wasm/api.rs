@@ -163,6 +163,10 @@ pub(crate) fn is_alive(pid: Pid) -> bool {
     process::is_alive(pid.into())
 }
 
+pub(crate) fn is_subject_to(pid: Pid) -> bool {
+    process::is_subject_to(pid.into())
+}
+
 pub(crate) fn set_flag(flag: Flag) -> Result<Flag, Error> {
     Ok(process::set_flag(flag.into())?.into())
 }

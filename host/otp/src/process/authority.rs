@@ -33,13 +33,22 @@ impl Context {
     /// # Errors
     /// [`SignalError`]
     pub fn may_inspect(&self, pid: Pid) -> Result<(), SignalError> {
-        let own = self.process();
         let Some(other) = self.runtime().inner.table.get(pid) else { return Ok(()) };
-        let allowed = own.identity.kind != ProcessKind::Guest
-            || own.pid == pid
-            || own.identity.component == other.identity.component
-            || self.descends(&other, own.pid);
-        if allowed { Ok(()) } else { Err(SignalError) }
+        if self.looks_into(self.process(), &other) { Ok(()) } else { Err(SignalError) }
+    }
+
+    /// Whether this process is subject to `pid`, which lives: that one may look into it ([`Context::may_inspect`]).
+    /// Nobody is subject to the dead.
+    pub fn is_subject_to(&self, pid: Pid) -> bool {
+        let other = self.runtime().inner.table.get(pid);
+        other.is_some_and(|other| self.looks_into(&other, self.process()))
+    }
+
+    fn looks_into(&self, who: &Process, other: &Process) -> bool {
+        who.identity.kind != ProcessKind::Guest
+            || who.pid == other.pid
+            || who.identity.component == other.identity.component
+            || self.descends(other, who.pid)
     }
 
     /// Whether `pid` is a live supervisor.

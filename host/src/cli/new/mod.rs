@@ -18,7 +18,7 @@ pub(super) struct NewArgs {
 }
 
 /// The files of a project: where they go, and what is in them.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("Cargo.toml", include_str!("template/Cargo.toml.txt")),
     (".cargo/config.toml", include_str!("template/cargo-config.toml.txt")),
     (".gitignore", include_str!("template/gitignore.txt")),
@@ -26,6 +26,7 @@ const FILES: [(&str, &str); 8] = [
     ("regrow.toml", include_str!("template/regrow.toml.txt")),
     ("src/lib.rs", include_str!("template/lib.rs.txt")),
     ("node-tests/Cargo.toml", include_str!("template/node-tests.toml.txt")),
+    ("node-tests/src/lib.rs", include_str!("template/node-tests-lib.rs.txt")),
     ("node-tests/tests/node.rs", include_str!("template/node.rs.txt")),
 ];
 

@@ -175,6 +175,11 @@ impl Host for GuestState {
         Ok(context.runtime().is_alive(pid.into()))
     }
 
+    async fn is_subject_to(&mut self, pid: wit::Pid) -> wasmtime::Result<bool> {
+        let context = self.charge(0).await?;
+        Ok(context.is_subject_to(pid.into()))
+    }
+
     async fn set_flag(&mut self, flag: Flag) -> Outcome<Flag> {
         let context = self.charge(0).await?;
         let previous = context.set_flag(match flag {
