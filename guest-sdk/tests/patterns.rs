@@ -10,7 +10,9 @@ use regrow_sdk::patterns::pipeline::{Failure, Pipeline};
 use regrow_sdk::patterns::rate_limiter::{Rate, RateLimiter, TokenBucket};
 use regrow_sdk::patterns::retry::Retry;
 use regrow_sdk::patterns::sleep;
-use regrow_sdk::patterns::worker_pool::{Options, PoolError, RunError, Status, WorkerPool, WorkerPoolClient};
+use regrow_sdk::patterns::worker_pool::{
+    Lease, Options, PoolError, RunError, Status, WorkerPool, WorkerPoolClient,
+};
 use regrow_sdk::process::{self, SpawnOptions};
 use regrow_sdk::supervisor::ChildSpec;
 use regrow_sdk::task::TaskError;
@@ -143,6 +145,18 @@ fn a_limiter_forgets_full_buckets_and_has_others_wait() {
     });
 }
 
+#[test]
+fn whoever_makes_keys_up_gets_no_buckets_for_it() {
+    testing::run(&COMPONENT, || {
+        let limiter = RateLimiter::start_link(Rate { per_second: 0.001, burst: 1.0 })?;
+        let long = |n: u64| format!("{n:0>300}");
+        assert_eq!(limiter.take(long(1), 1.0)?, Ok(()));
+        assert!(limiter.take(long(2), 1.0)?.is_err() && limiter.take("short".into(), 1.0)?.is_ok());
+        assert_eq!(limiter.buckets()?, 1);
+        Ok(())
+    });
+}
+
 fn pool(change: impl FnOnce(Options) -> Options) -> WorkerPoolClient {
     let options = change(Options::of(2, ChildSpec::worker("worker", "worker")));
     WorkerPool::start_with(options, &SpawnOptions::default()).unwrap()
@@ -156,19 +170,20 @@ fn alive(worker: Pid) -> bool {
 fn workers_take_turns_and_whoever_waits_gets_one_in_order() {
     check(|| {
         let pool = pool(|options| options.queue(2));
-        let workers = [pool.check_out()?.unwrap(), pool.check_out()?.unwrap()];
-        assert_ne!(workers[0], workers[1]);
-        let first = pool.send_check_out()?;
-        let second = pool.send_check_out()?;
-        assert_eq!(pool.check_out()?, Err(PoolError::Busy));
+        let workers = [pool.check_out(None)?.unwrap(), pool.check_out(None)?.unwrap()];
+        assert_ne!(workers[0].worker, workers[1].worker);
+        let first = pool.send_check_out(None)?;
+        let second = pool.send_check_out(None)?;
+        assert_eq!(pool.check_out(None)?, Err(PoolError::Busy));
         assert_eq!(pool.status()?, Status { workers: 2, free: 0, waiting: 2 });
         pool.check_in(workers[1])?;
-        assert_eq!(first.receive(Some(seconds(1))), Ok(Ok(workers[1])));
+        let first = first.receive(Some(seconds(1))).unwrap().unwrap();
         pool.check_in(workers[0])?;
-        assert_eq!(second.receive(Some(seconds(1))), Ok(Ok(workers[0])));
+        let second = second.receive(Some(seconds(1))).unwrap().unwrap();
+        assert_eq!([first.worker, second.worker], [workers[1].worker, workers[0].worker]);
         // What nobody has is not given back.
-        workers.iter().try_for_each(|worker| pool.check_in(*worker))?;
-        workers.iter().try_for_each(|worker| pool.check_in(*worker))?;
+        [first, second].iter().try_for_each(|lease| pool.check_in(*lease))?;
+        [first, second].iter().try_for_each(|lease| pool.check_in(*lease))?;
         assert_eq!(pool.status()?, Status { workers: 2, free: 2, waiting: 0 });
         Ok(())
     });
@@ -178,11 +193,11 @@ fn workers_take_turns_and_whoever_waits_gets_one_in_order() {
 fn more_workers_are_there_while_all_others_are_at_work() {
     check(|| {
         let pool = pool(|options| options.overflow(1).queue(0));
-        let workers: Vec<Pid> = (0..3).map(|_| pool.check_out().unwrap().unwrap()).collect();
-        assert_eq!(pool.check_out()?, Err(PoolError::Busy));
-        pool.check_in(workers[0])?;
+        let leases: Vec<Lease> = (0..3).map(|_| pool.check_out(None).unwrap().unwrap()).collect();
+        assert_eq!(pool.check_out(None)?, Err(PoolError::Busy));
+        pool.check_in(leases[0])?;
         assert_eq!(pool.status()?, Status { workers: 2, free: 0, waiting: 0 });
-        assert_eq!(workers.iter().filter(|worker| alive(**worker)).count(), 2);
+        assert_eq!(leases.iter().filter(|lease| alive(lease.worker)).count(), 2);
         Ok(())
     });
 }
@@ -191,7 +206,7 @@ fn more_workers_are_there_while_all_others_are_at_work() {
 fn dead_workers_are_replaced_and_so_are_those_of_dead_users() {
     check(|| {
         let pool = pool(|options| options);
-        let worker = pool.check_out()?.unwrap();
+        let Lease { worker, .. } = pool.check_out(None)?.unwrap();
         testing::crash(worker, ExitReason::error("oops"));
         let replaced = |pool: &WorkerPoolClient| {
             while pool.status().unwrap() != (Status { workers: 2, free: 2, waiting: 0 }) {
@@ -201,7 +216,7 @@ fn dead_workers_are_replaced_and_so_are_those_of_dead_users() {
         replaced(&pool);
         let (own, parent) = (pool.clone(), process::self_pid());
         let user = testing::spawn(move || {
-            mailbox::send(parent, &own.check_out()?.unwrap())?;
+            mailbox::send(parent, &own.check_out(None)?.unwrap().worker)?;
             Err(ExitReason::error("gone"))
         });
         let worker = regrow_sdk::assert_receive!(worker: Pid => worker);
@@ -210,15 +225,39 @@ fn dead_workers_are_replaced_and_so_are_those_of_dead_users() {
         replaced(&pool);
         assert!(!alive(worker));
         // Whoever waits in line and dies does not get one.
-        let workers = [pool.check_out()?.unwrap(), pool.check_out()?.unwrap()];
+        let workers = [pool.check_out(None)?.unwrap(), pool.check_out(None)?.unwrap()];
         let own = pool.clone();
         let waiting =
-            testing::spawn(move || own.with_timeout(None).check_out().map(drop).map_err(Into::into));
+            testing::spawn(move || own.with_timeout(None).check_out(None).map(drop).map_err(Into::into));
         while pool.status()?.waiting == 0 {}
         testing::crash(waiting, ExitReason::Kill);
         while pool.status()?.waiting > 0 {}
         workers.iter().try_for_each(|worker| pool.check_in(*worker))?;
         replaced(&pool);
+        Ok(())
+    });
+}
+
+#[test]
+fn whoever_waits_too_long_leaves_the_line_and_a_lease_ends_once() {
+    check(|| {
+        let pool = pool(|options| options);
+        let [first, second] = [pool.check_out(None)?.unwrap(), pool.check_out(None)?.unwrap()];
+        let before = timer::monotonic_time();
+        let late = pool.run_within(seconds(7), |worker| worker);
+        assert_eq!(late, Err(RunError::Pool(PoolError::Timeout)));
+        assert_eq!(timer::monotonic_time() - before, seconds(7));
+        assert_eq!(pool.status()?, Status { workers: 2, free: 0, waiting: 0 });
+        let in_time = pool.send_check_out(Some(seconds(7)))?;
+        pool.check_in(first)?;
+        let third = in_time.receive(Some(seconds(1))).unwrap().unwrap();
+        sleep(seconds(8));
+        // Of the same worker, by whoever had it before.
+        pool.check_in(first)?;
+        assert_eq!((third.worker, pool.status()?.free), (first.worker, 0));
+        pool.check_in(second)?;
+        pool.check_in(third)?;
+        assert_eq!(pool.status()?, Status { workers: 2, free: 2, waiting: 0 });
         Ok(())
     });
 }
@@ -240,6 +279,9 @@ fn a_job_that_takes_too_long_ends_its_worker() {
         })?;
         assert!(!alive(slow));
         assert_eq!(pool.status()?, Status { workers: 2, free: 2, waiting: 0 });
+        // A message that looks like one of the pool's own is none.
+        let forged = pool.run(|worker| mailbox::send(pool.pid().unwrap(), &worker).map(|()| worker))?;
+        assert!(alive(forged?) && pool.status()?.free == 2);
         let gone = WorkerPoolClient::new("nobody").run(|worker| worker);
         assert!(matches!(gone, Err(RunError::Call(_))), "{gone:?}");
         Ok(())

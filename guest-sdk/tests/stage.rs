@@ -581,8 +581,8 @@ fn flows_end_with_their_source_or_with_the_first_that_fails() {
         let failed = flow.join(Some(Duration::from_secs(1)));
         assert!(failed.is_err(), "{failed:?}");
         assert_eq!(std::iter::from_fn(heard::<u64>).collect::<Vec<_>>(), [997 * 997, 998 * 998, 999 * 999]);
-        // The source goes on; whoever has started it is told by his link that one has failed.
-        assert!(stages[1..].iter().all(|pid| end_of(*pid) == ExitReason::NoProc));
+        // Whoever has started them is told by his link that one has failed; the source, which is asked for nothing any more, ends, too.
+        assert!(stages.iter().all(|pid| matches!(end_of(*pid), ExitReason::NoProc | ExitReason::Shutdown)));
         assert!(matches!(mailbox::receive(None), Some(Received::Exit { .. })));
         let refused: Result<StageRef<Twice>, _> =
             stage::start("few", &Destination::from("x"), &SpawnOptions::default());

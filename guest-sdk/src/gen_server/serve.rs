@@ -10,6 +10,7 @@ use crate::exit_reason::ExitReason;
 use crate::gen_server::{Answer, CallResult, Caller, GenServer, Hibernate, Init, Next, control};
 use crate::mailbox::{self, Message, MessageKind, Received};
 use crate::process::{self, InitResult};
+use crate::timer;
 
 /// How a server hibernates.
 struct Hibernation<S> {
@@ -98,6 +99,7 @@ impl<S: GenServer> Loop<S> {
             };
             let idle = self.hibernation.as_ref().filter(|_| may_hibernate && timeout.is_none());
             let idle = idle.and_then(|hibernation| (hibernation.after)(&self.server));
+            let until = timeout.map(|after| timer::monotonic_time().saturating_add(after));
             next = match mailbox::receive(timeout.or(idle)) {
                 None if timeout.is_some() => self.server.handle_timeout(),
                 None => {
@@ -112,10 +114,14 @@ impl<S: GenServer> Loop<S> {
                         Received::Exit { from, reason } if Some(from) == parent => Next::Stop(reason),
                         Received::Message(message) => match control::request_in(&message) {
                             // Rule G27: a timeout begins anew.
-                            Some((request, from)) => self
+                            Some((request, from)) if control::heeds(from.pid()) => self
                                 .controlled(request, from)
                                 .unwrap_or_else(|| timeout.map_or(Next::NoReply, Next::Timeout)),
-                            None => self.message(message),
+                            Some((_, from)) => {
+                                answer(from, &Err(control::STRANGER.into()));
+                                still_waiting(until)
+                            }
+                            None => self.message(message).unwrap_or_else(|| still_waiting(until)),
                         },
                         other => self.server.handle_info(other),
                     }
@@ -131,18 +137,26 @@ impl<S: GenServer> Loop<S> {
         }
     }
 
-    fn message(&mut self, message: Message) -> Next<S> {
-        match message.kind {
+    /// What follows; none if the message was not understood.
+    fn message(&mut self, message: Message) -> Option<Next<S>> {
+        let next = match message.kind {
             MessageKind::Call(from) => match decode(&message.payload) {
                 Ok(request) => self.called(request, Caller::new(from)),
-                Err(error) => dropped(&message, &error),
+                Err(error) => {
+                    misfit(&message, &error);
+                    return None;
+                }
             },
             MessageKind::Cast => match decode(&message.payload) {
                 Ok(request) => self.server.handle_cast(request),
-                Err(error) => dropped(&message, &error),
+                Err(error) => {
+                    misfit(&message, &error);
+                    return None;
+                }
             },
             MessageKind::Info => self.server.handle_info(Received::Message(message)),
-        }
+        };
+        Some(next)
     }
 
     fn called(&mut self, request: S::Call, from: Caller<S::Reply>) -> Next<S> {
@@ -172,7 +186,6 @@ impl<S: GenServer> Loop<S> {
     /// A request of [`control`]; what follows, if that is not what followed before.
     fn controlled(&mut self, request: control::Request, from: Caller<control::Answer>) -> Option<Next<S>> {
         let answer = match request {
-            _ if !control::heeds(from.pid()) => Err(control::STRANGER.into()),
             control::Request::Stop(reason) => return Some(Next::Stop(reason.into())),
             control::Request::Status => Ok(self.server.format_status()),
         };
@@ -204,9 +217,9 @@ pub(crate) fn answer<R: Answer>(from: Caller<R>, reply: &R) {
     }
 }
 
-fn dropped<S>(message: &Message, error: &DecodeError) -> Next<S> {
-    misfit(message, error);
-    Next::NoReply
+/// A server that waits for a time still does when it was sent what is not for it: nobody can hold up its timeout so.
+fn still_waiting<S>(until: Option<Duration>) -> Next<S> {
+    until.map_or(Next::NoReply, |until| Next::Timeout(until.saturating_sub(timer::monotonic_time())))
 }
 
 /// No client may end a server by sending what it does not understand.

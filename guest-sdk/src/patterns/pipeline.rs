@@ -47,7 +47,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::patterns::retry::Retry;
-use crate::task::{Task, TaskError, TaskFunction};
+use crate::task::{Shutdown, Task, TaskError, TaskFunction};
 
 /// What went wrong, at which step.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,8 +112,12 @@ where
     Box::new(move |argument, timeout| {
         let argument: A = value(&argument)?;
         let started = function.start_nolink(&argument);
-        let task: Task<Result<B, String>> = started.map_err(|error| failed(TaskError::NotStarted(error)))?;
-        let result = task.join(timeout).map_err(failed)?;
+        let mut task: Task<Result<B, String>> =
+            started.map_err(|error| failed(TaskError::NotStarted(error)))?;
+        let in_time = task.poll(timeout);
+        // One that is late is not to do its work beside the next attempt.
+        let ended = in_time.or_else(|| task.shutdown(Shutdown::BrutalKill));
+        let result = ended.unwrap_or(Err(TaskError::Timeout)).map_err(failed)?;
         term(&result.map_err(Failure::Refused)?)
     })
 }

@@ -25,6 +25,7 @@
 //! ```
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::string::String;
 use core::time::Duration;
 
@@ -80,30 +81,49 @@ impl TokenBucket {
     }
 }
 
-/// A rate limiter with a bucket for each key: `"rate-limiter" => server RateLimiter`. Full buckets are forgotten.
+/// So many keys have buckets of their own.
+const MAX_BUCKETS: usize = 100_000;
+
+/// Bytes of a key that has a bucket of its own.
+const MAX_KEY: usize = 256;
+
+/// Between two looks at all buckets.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// A rate limiter with a bucket for each key: `"rate-limiter" => server RateLimiter`. Full buckets are forgotten. Keys of more than 256 bytes,
+/// and those that come when there are 100,000 buckets, share one: whoever makes keys up gets no more for it, and uses no more memory.
 pub struct RateLimiter {
     rate: Rate,
     buckets: BTreeMap<String, TokenBucket>,
+    shared: TokenBucket,
     /// With so many buckets it is time to look which are full.
     sweep_at: usize,
+    swept: Duration,
 }
 
 #[crate::server]
 impl RateLimiter {
     #[init]
     fn with_rate(rate: Rate) -> Self {
-        Self { rate, buckets: BTreeMap::new(), sweep_at: 1_000 }
+        let shared = TokenBucket::new(rate, timer::monotonic_time());
+        Self { rate, buckets: BTreeMap::new(), shared, sweep_at: 1_000, swept: Duration::ZERO }
     }
 
     /// Takes tokens of a key's bucket, or says how long it takes until they are there.
     #[call]
     fn take(&mut self, key: String, tokens: f64) -> Result<(), Duration> {
         let now = timer::monotonic_time();
-        if self.buckets.len() >= self.sweep_at {
+        if self.buckets.len() >= self.sweep_at && now.saturating_sub(self.swept) >= SWEEP_EVERY {
             self.buckets.retain(|_, bucket| !bucket.is_full(now));
-            self.sweep_at = 1_000.max(2 * self.buckets.len());
+            self.sweep_at = (2 * self.buckets.len()).clamp(1_000, MAX_BUCKETS);
+            self.swept = now;
         }
-        let bucket = self.buckets.entry(key).or_insert_with(|| TokenBucket::new(self.rate, now));
+        let has_room = self.buckets.len() < MAX_BUCKETS && key.len() <= MAX_KEY;
+        let bucket = match self.buckets.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if has_room => new.insert(TokenBucket::new(self.rate, now)),
+            Entry::Vacant(_) => &mut self.shared,
+        };
         bucket.take(tokens, now)
     }
 

@@ -61,7 +61,7 @@ use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{Caller, Init};
 use crate::mailbox::{CallError, Received};
-use crate::pid::{Pid, Reference, TimerRef};
+use crate::pid::{MonitorRef, Pid, Reference, TimerRef};
 use crate::process;
 use crate::supervisor::{ChildSpec, Supervisor, SupervisorRef};
 use crate::timer;
@@ -69,6 +69,7 @@ use crate::timer;
 /// How a pool is made up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Options {
+    component: Option<String>,
     entry: String,
     argument: Term,
     size: u32,
@@ -78,14 +79,16 @@ pub struct Options {
 }
 
 impl Options {
-    /// So many workers, each as this child would be; 1,000 may wait for one.
+    /// So many workers, each of which runs what this child would, with its argument; 1,000 may wait for one. When they are started anew is the
+    /// pool's affair, and they have no names.
     ///
     /// # Panics
     /// If the child's argument has no encoding.
     pub fn of(size: u32, worker: ChildSpec) -> Self {
         let argument = worker.argument.expect("an argument that can be encoded");
         let argument = regrow_term::decode(&argument).expect("what has been encoded");
-        Self { entry: worker.entry, argument, size, overflow: 0, queue: 1_000, job_timeout: None }
+        let ChildSpec { component, entry, .. } = worker;
+        Self { component, entry, argument, size, overflow: 0, queue: 1_000, job_timeout: None }
     }
 
     /// This pool, with so many more workers while all others are at work.
@@ -112,6 +115,8 @@ impl Options {
 pub enum PoolError {
     /// The line is full.
     Busy,
+    /// There was none in time.
+    Timeout,
     /// Another worker could not be started; why.
     NoWorker(String),
 }
@@ -120,6 +125,7 @@ impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy => f.write_str("all workers are at work, and the line is full"),
+            Self::Timeout => f.write_str("all workers were at work, for too long"),
             Self::NoWorker(why) => write!(f, "a worker could not be started: {why}"),
         }
     }
@@ -144,18 +150,40 @@ pub struct Status {
     pub waiting: usize,
 }
 
+/// A worker that somebody has, this once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The worker.
+    pub worker: Pid,
+    /// So that it is given back once, however often somebody says so.
+    number: u64,
+}
+
 /// Somebody has a worker.
 struct Job {
+    lease: u64,
     /// Of whoever has it.
     monitor: Reference,
     timer: Option<TimerRef>,
 }
 
-type Checkout = Result<Pid, PoolError>;
+type Checkout = Result<Lease, PoolError>;
 
 struct Waiting {
     from: Caller<Checkout>,
     monitor: Reference,
+    /// When it does not any longer.
+    timer: Option<TimerRef>,
+}
+
+impl Waiting {
+    fn ends(self) -> Caller<Checkout> {
+        process::demonitor(MonitorRef(self.monitor));
+        if let Some(timer) = self.timer {
+            timer::cancel_async(timer);
+        }
+        self.from
+    }
 }
 
 /// A pool of workers: `"worker-pool" => server WorkerPool`.
@@ -167,6 +195,7 @@ pub struct WorkerPool {
     free: VecDeque<Pid>,
     at_work: BTreeMap<Pid, Job>,
     line: VecDeque<Waiting>,
+    leases: u64,
 }
 
 #[crate::server]
@@ -183,6 +212,7 @@ impl WorkerPool {
             free: VecDeque::new(),
             at_work: BTreeMap::new(),
             line: VecDeque::new(),
+            leases: 0,
             options,
         };
         for _ in 0..pool.options.size {
@@ -194,27 +224,32 @@ impl WorkerPool {
         Init::Started(pool)
     }
 
-    /// A worker, when there is one: it is this process's until [`check_in`](WorkerPoolClient::check_in), or its end.
+    /// A worker, when there is one, for which the pool waits so long; none is as long as it takes. It is this process's until
+    /// [`check_in`](WorkerPoolClient::check_in), or its end. The pool keeps to the time: the client's own must be longer, or there is one that
+    /// nobody uses.
     #[call]
-    fn check_out(&mut self, from: Caller<Result<Pid, PoolError>>) {
+    fn check_out(&mut self, wait: Option<Duration>, from: Caller<Result<Lease, PoolError>>) {
         let monitor = match process::monitor(from.pid()) {
             Ok(monitor) => monitor.into(),
             Err(error) => return answer(from, Err(PoolError::NoWorker(alloc::format!("{error}")))),
         };
-        self.line.push_back(Waiting { from, monitor });
+        self.line.push_back(Waiting { from, monitor, timer: None });
         self.serve();
-        if self.line.len() > self.options.queue
-            && let Some(Waiting { from, monitor }) = self.line.pop_back()
-        {
-            process::demonitor(crate::pid::MonitorRef(monitor));
-            answer(from, Err(PoolError::Busy));
+        let is_full = self.line.len() > self.options.queue;
+        let Some(waiting) = self.line.back_mut().filter(|waiting| waiting.monitor == monitor) else { return };
+        // Without a timer it waits as long as its client does.
+        waiting.timer = wait.and_then(|wait| timer::start(wait, process::self_pid(), &()).ok());
+        if is_full && let Some(waiting) = self.line.pop_back() {
+            answer(waiting.ends(), Err(PoolError::Busy));
         }
     }
 
     /// A worker is free again.
     #[cast]
-    fn check_in(&mut self, worker: Pid) {
-        if self.release(worker) {
+    fn check_in(&mut self, lease: Lease) {
+        let Lease { worker, number } = lease;
+        if self.at_work.get(&worker).is_some_and(|job| job.lease == number) {
+            self.release(worker);
             self.free_again(worker);
         }
     }
@@ -225,18 +260,30 @@ impl WorkerPool {
         Status { workers: self.monitors.len(), free: self.free.len(), waiting: self.line.len() }
     }
 
-    /// A job takes too long.
     #[info]
-    fn too_long(&mut self, worker: Pid) {
-        if self.at_work.contains_key(&worker) {
-            log::warn!("a job of {worker} takes too long: it is replaced");
-            self.replace(worker);
+    fn informed(&mut self, received: Received) {
+        match received {
+            Received::Timer { reference, .. } => self.run_out(reference),
+            Received::Down { reference, .. } => self.ended(reference),
+            other => log::warn!("an unexpected message was dropped: {}", other.kind()),
         }
     }
 
-    #[info]
-    fn other(&mut self, received: Received) {
-        let Received::Down { reference, .. } = received else { return };
+    /// A job takes too long, or somebody has waited too long.
+    fn run_out(&mut self, timer: Reference) {
+        let is_it = |known: Option<TimerRef>| known.is_some_and(|known| Reference::from(known) == timer);
+        if let Some((worker, _)) = self.at_work.iter().find(|(_, job)| is_it(job.timer)) {
+            log::warn!("a job of {worker} takes too long: it is replaced");
+            self.replace(*worker);
+        } else if let Some(at) = self.line.iter().position(|waiting| is_it(waiting.timer))
+            && let Some(waiting) = self.line.remove(at)
+        {
+            answer(waiting.ends(), Err(PoolError::Timeout));
+        }
+    }
+
+    /// A worker, somebody who has one, or who waits for one.
+    fn ended(&mut self, reference: Reference) {
         if let Some(worker) = self.monitors.remove(&reference) {
             self.release(worker);
             self.free.retain(|free| *free != worker);
@@ -248,46 +295,62 @@ impl WorkerPool {
         }
     }
 
-    fn start_worker(&mut self) -> Checkout {
+    fn start_worker(&mut self) -> Result<Pid, PoolError> {
         let failed = |why: String| PoolError::NoWorker(why);
-        let spec = ChildSpec::worker("worker", self.options.entry.clone());
+        let mut spec = ChildSpec::worker("worker", self.options.entry.clone());
+        spec.component.clone_from(&self.options.component);
         let spec = spec.argument(&self.options.argument).temporary();
         let started = self.workers.start_child(&spec).map_err(|error| failed(alloc::format!("{error}")))?;
         let worker = started.ok_or_else(|| failed("it has nothing to do".into()))?.pid;
-        let monitor = process::monitor(worker).map_err(|error| failed(alloc::format!("{error}")))?;
-        self.monitors.insert(monitor.into(), worker);
+        match process::monitor(worker) {
+            Ok(monitor) => drop(self.monitors.insert(monitor.into(), worker)),
+            Err(error) => {
+                // Nobody would know when it has ended.
+                let _gone = process::exit_process(worker, ExitReason::Kill);
+                return Err(failed(alloc::format!("{error}")));
+            }
+        }
         Ok(worker)
     }
 
     /// Those who wait get those who are free, in the order in which they came.
     fn serve(&mut self) {
         while !self.line.is_empty() {
-            let may_start = self.monitors.len() < (self.options.size + self.options.overflow) as usize;
+            let most = self.options.size.saturating_add(self.options.overflow);
+            let may_start = self.monitors.len() < most as usize;
             let worker = match self.free.pop_front() {
                 Some(worker) => Ok(worker),
                 None if may_start => self.start_worker(),
                 None => return,
             };
-            let Some(Waiting { from, monitor }) = self.line.pop_front() else { return };
-            if let Ok(worker) = worker {
-                let after = self.options.job_timeout;
-                let timer = after.and_then(|after| timer::start(after, process::self_pid(), &worker).ok());
-                self.at_work.insert(worker, Job { monitor, timer });
-            } else {
-                process::demonitor(crate::pid::MonitorRef(monitor));
+            let Some(waiting) = self.line.pop_front() else { return };
+            match worker {
+                Ok(worker) => self.begin(worker, waiting),
+                Err(error) => answer(waiting.ends(), Err(error)),
             }
-            answer(from, worker);
         }
     }
 
-    /// Nobody has that worker any more; whether somebody had.
-    fn release(&mut self, worker: Pid) -> bool {
-        let Some(Job { monitor, timer }) = self.at_work.remove(&worker) else { return false };
-        process::demonitor(crate::pid::MonitorRef(monitor));
-        if let Some(timer) = timer {
-            timer::cancel(timer);
+    fn begin(&mut self, worker: Pid, waiting: Waiting) {
+        self.leases += 1;
+        let lease = self.leases;
+        let after = self.options.job_timeout;
+        let timer = after.and_then(|after| timer::start(after, process::self_pid(), &()).ok());
+        let Waiting { from, monitor, timer: wait } = waiting;
+        if let Some(wait) = wait {
+            timer::cancel_async(wait);
         }
-        true
+        self.at_work.insert(worker, Job { lease, monitor, timer });
+        answer(from, Ok(Lease { worker, number: lease }));
+    }
+
+    /// Nobody has that worker any more.
+    fn release(&mut self, worker: Pid) {
+        let Some(Job { monitor, timer, .. }) = self.at_work.remove(&worker) else { return };
+        process::demonitor(MonitorRef(monitor));
+        if let Some(timer) = timer {
+            timer::cancel_async(timer);
+        }
     }
 
     fn free_again(&mut self, worker: Pid) {
@@ -306,7 +369,7 @@ impl WorkerPool {
         let monitor = self.monitors.iter().find(|(_, known)| **known == worker).map(|(monitor, _)| *monitor);
         if let Some(monitor) = monitor {
             self.monitors.remove(&monitor);
-            process::demonitor(crate::pid::MonitorRef(monitor));
+            process::demonitor(MonitorRef(monitor));
         }
         // One that has ended already is not found.
         let _gone = process::exit_process(worker, ExitReason::Kill);
@@ -339,9 +402,21 @@ impl WorkerPoolClient {
     /// # Errors
     /// [`RunError`]
     pub fn run<T>(&self, job: impl FnOnce(Pid) -> T) -> Result<T, RunError> {
-        let worker = self.clone().with_timeout(None).check_out()?.map_err(RunError::Pool)?;
-        let result = job(worker);
-        self.check_in(worker)?;
+        self.run_after(None, job)
+    }
+
+    /// As [`run`](Self::run), if there is a worker within that time.
+    ///
+    /// # Errors
+    /// [`RunError`]
+    pub fn run_within<T>(&self, wait: Duration, job: impl FnOnce(Pid) -> T) -> Result<T, RunError> {
+        self.run_after(Some(wait), job)
+    }
+
+    fn run_after<T>(&self, wait: Option<Duration>, job: impl FnOnce(Pid) -> T) -> Result<T, RunError> {
+        let lease = self.clone().with_timeout(None).check_out(wait)?.map_err(RunError::Pool)?;
+        let result = job(lease.worker);
+        self.check_in(lease)?;
         Ok(result)
     }
 }

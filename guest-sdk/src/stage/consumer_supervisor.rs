@@ -1,18 +1,22 @@
 //! A process for each event (Elixir's `ConsumerSupervisor`).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
+use core::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::Error;
+use crate::exit_reason::ExitReason;
 use crate::gen_server::Nothing;
 use crate::mailbox::Received;
-use crate::pid::{Destination, Pid, Reference};
+use crate::pid::{Destination, Pid, Reference, TimerRef};
 use crate::process;
 use crate::stage::{Begin, Stage, SubscribeOptions};
-use crate::supervisor::{ChildSpec, ChildState, Supervisor, SupervisorRef};
+use crate::supervisor::{ChildSpec, ChildState, Restart, Supervisor, SupervisorError, SupervisorRef};
+use crate::timer;
 
 /// What a [`ConsumerSupervisor`] does with events: each is the argument of a child of its own, no more than `max_demand` of which run at a
 /// time (rules D30 to D32).
@@ -64,52 +68,82 @@ pub trait OnePerEvent {
 /// ```
 pub struct ConsumerSupervisor<O: OnePerEvent> {
     children: SupervisorRef,
-    /// By the monitors of those that run.
-    running: BTreeMap<Reference, Pid>,
-    /// Events whose children have not come to an end.
-    at_work: u64,
+    /// By the monitors of those that run; the second is whether it is restarted when it fails.
+    running: BTreeMap<Reference, (Pid, bool)>,
+    /// How many have failed and are restarted: their new processes are to be found.
+    restarting: u64,
     finished: u64,
+    /// When they are looked for again.
+    again: Option<TimerRef>,
     of: PhantomData<fn() -> O>,
 }
 
-impl<O: OnePerEvent> ConsumerSupervisor<O> {
-    fn finished_one(&mut self) {
-        self.at_work -= 1;
-        self.finished += 1;
-    }
-}
+/// Children that are restarted are looked for after this time.
+const AGAIN: Duration = Duration::from_millis(20);
 
 impl<O: OnePerEvent> ConsumerSupervisor<O> {
-    /// How many children there are: those that run, and those that are being restarted. Whoever runs is watched.
-    fn count(&mut self, ended: Option<Pid>) -> Result<u64, crate::supervisor::SupervisorError> {
-        loop {
-            let children = self.children.which_children()?;
-            // The supervisor is the last to hear of an end.
-            if ended
-                .is_some_and(|ended| children.iter().any(|child| child.state == ChildState::Running(ended)))
-            {
-                continue;
-            }
-            for child in &children {
-                if let ChildState::Running(pid) = child.state
-                    && !self.running.values().any(|known| *known == pid)
-                {
-                    let monitor = process::monitor(pid)?;
-                    self.running.insert(monitor.into(), pid);
-                }
-            }
-            return Ok(children.len() as u64);
+    fn ended(&mut self, is_transient: bool, reason: &ExitReason) {
+        if is_transient && !reason.is_clean() {
+            self.restarting += 1;
+            self.find_restarted();
+        } else {
+            self.finished += 1;
         }
     }
 
-    fn sync(&mut self, ended: Option<Pid>) {
-        match self.count(ended) {
-            Ok(count) => {
-                self.finished += self.at_work.saturating_sub(count);
-                self.at_work = count;
+    /// Watches those that have been restarted.
+    fn find_restarted(&mut self) {
+        // When it fails, it is at work: it is linked to this process, which ends with it.
+        let found =
+            self.restarted().inspect_err(|error| log::warn!("the children are not known yet: {error}"));
+        if let Ok(still_restarting) = found {
+            self.finished += self.restarting.saturating_sub(still_restarting);
+            self.restarting = still_restarting;
+        }
+        if self.restarting > 0 && self.again.is_none() {
+            self.again = timer::start(AGAIN, process::self_pid(), &()).ok();
+        }
+    }
+
+    /// How many are not there yet.
+    fn restarted(&mut self) -> Result<u64, SupervisorError> {
+        let watched: BTreeSet<Pid> = self.running.values().map(|(pid, _)| *pid).collect();
+        let children = self.children.which_children()?;
+        let mut still_restarting = 0;
+        for child in children.iter().filter(|child| child.restart == Restart::Transient) {
+            match child.state {
+                ChildState::Running(pid) if watched.contains(&pid) => {}
+                ChildState::Running(pid) if process::is_alive(pid) => {
+                    self.running.insert(process::monitor(pid)?.into(), (pid, true));
+                    self.restarting = self.restarting.saturating_sub(1);
+                }
+                // Nobody knows when it comes back.
+                ChildState::Parked => {}
+                // The supervisor is the last to hear of an end.
+                _ => still_restarting += 1,
             }
-            // It is linked to this process.
-            Err(error) => log::error!("the children are not known: {error}"),
+        }
+        Ok(self.restarting.min(still_restarting))
+    }
+
+    /// A child for an event; none if there is nothing to do for it.
+    fn start(&mut self, event: &O::Event) -> Result<Option<()>, SupervisorError> {
+        let spec = O::child(event);
+        if spec.restart == Restart::Permanent {
+            let why = "a permanent child has no end: make it temporary or transient";
+            return Err(SupervisorError::from(Error::BadArgument(why.into())));
+        }
+        let Some(child) = self.children.start_child(&spec)? else { return Ok(None) };
+        match process::monitor(child.pid) {
+            Ok(monitor) => {
+                self.running.insert(monitor.into(), (child.pid, spec.restart == Restart::Transient));
+                Ok(Some(()))
+            }
+            Err(error) => {
+                // Nobody would know when it has ended.
+                self.children.terminate_child(child.pid)?;
+                Err(error.into())
+            }
         }
     }
 }
@@ -125,8 +159,9 @@ impl<O: OnePerEvent> Stage for ConsumerSupervisor<O> {
             Ok(children) => Begin::consumer(Self {
                 children,
                 running: BTreeMap::new(),
-                at_work: 0,
+                restarting: 0,
                 finished: 0,
+                again: None,
                 of: PhantomData,
             })
             .subscribe_to(producer, options),
@@ -136,17 +171,13 @@ impl<O: OnePerEvent> Stage for ConsumerSupervisor<O> {
 
     fn handle_events(&mut self, events: Vec<O::Event>) -> Vec<Nothing> {
         for event in events {
-            self.at_work += 1;
-            match self.children.start_child(&O::child(&event)) {
-                Ok(Some(child)) => match process::monitor(child.pid) {
-                    Ok(monitor) => drop(self.running.insert(monitor.into(), child.pid)),
-                    Err(error) => log::error!("a child is not watched: {error}"),
-                },
+            match self.start(&event) {
+                Ok(Some(())) => {}
                 // Rule D30: it is done with.
-                Ok(None) => self.finished_one(),
+                Ok(None) => self.finished += 1,
                 Err(error) => {
                     log::warn!("a child for an event did not start: {error}");
-                    self.finished_one();
+                    self.finished += 1;
                 }
             }
         }
@@ -155,10 +186,16 @@ impl<O: OnePerEvent> Stage for ConsumerSupervisor<O> {
 
     fn handle_info(&mut self, info: Received) -> Vec<Nothing> {
         match info {
-            Received::Down { reference, .. } => {
-                if let Some(pid) = self.running.remove(&reference) {
-                    self.sync(Some(pid));
+            Received::Down { reference, reason, .. } => {
+                if let Some((_, is_transient)) = self.running.remove(&reference) {
+                    self.ended(is_transient, &reason);
                 }
+            }
+            Received::Timer { reference, .. }
+                if self.again.is_some_and(|it| Reference::from(it) == reference) =>
+            {
+                self.again = None;
+                self.find_restarted();
             }
             other => log::warn!("an unexpected message was dropped: {}", other.kind()),
         }

@@ -109,7 +109,8 @@ pub struct Open<E> {
 }
 
 /// A linear flow of stages: [`flow!`](crate::flow!) makes it. It ends when its source has no more events and all of them have been taken; then
-/// all of its stages have ended. If one of them fails, so do the others.
+/// all of its stages have ended. They are linked to the process that has made it, which ends with the first that fails, and so do the others; if
+/// that process traps exits, [`join`](Flow::join) ends them.
 #[derive(Debug)]
 pub struct Flow {
     stages: Vec<Pid>,
@@ -118,6 +119,15 @@ pub struct Flow {
 
 fn started<A: Serialize>(entry: &str, argument: &A) -> Result<Pid, StartError> {
     Ok(gen_server::started(entry, argument, &SpawnOptions::link())?.pid)
+}
+
+/// Ends stages; those that have ended are left alone, with what their ends have been told.
+fn end(stages: &[Pid]) {
+    for stage in stages.iter().filter(|stage| process::is_alive(**stage)) {
+        process::unlink(*stage);
+        // It may have ended in the meantime.
+        let _gone = process::exit_process(*stage, ExitReason::Shutdown);
+    }
 }
 
 impl Flow {
@@ -132,15 +142,21 @@ impl Flow {
         Ok(Open { stages, options, events: core::marker::PhantomData })
     }
 
-    /// Waits until it has ended, `timeout` at most.
+    /// Waits until it has ended, `timeout` at most. Of one that failed, all stages are ended; one that is late goes on.
     ///
     /// # Errors
     /// [`ControlError::Exit`] if it failed, [`ControlError::Timeout`]
     pub fn join(self, timeout: Option<Duration>) -> Result<(), ControlError> {
         match mailbox::wait_for(self.last, timeout) {
             Some(Received::Down { reason: ExitReason::Normal, .. }) => Ok(()),
-            Some(Received::Down { reason, .. }) => Err(ControlError::Exit(reason)),
-            _ => Err(ControlError::Timeout),
+            Some(Received::Down { reason, .. }) => {
+                end(&self.stages);
+                Err(ControlError::Exit(reason))
+            }
+            _ => {
+                process::demonitor(self.last);
+                Err(ControlError::Timeout)
+            }
         }
     }
 
@@ -151,12 +167,17 @@ impl Flow {
 }
 
 impl<E> Open<E> {
+    /// With one more stage; if there can't be, it ends.
     fn connected(&mut self, entry: &str) -> Result<(), StartError> {
+        self.connect(entry).inspect_err(|_| end(&self.stages))
+    }
+
+    fn connect(&mut self, entry: &str) -> Result<(), StartError> {
         let stage = started(entry, &())?;
         let before = self.stages.last().copied().unwrap_or(stage);
+        self.stages.push(stage);
         let subscribed = subscribe(stage, before, self.options.clone());
         subscribed.map_err(|error| StartError::Failed(ExitReason::from(error)))?;
-        self.stages.push(stage);
         Ok(())
     }
 
@@ -170,10 +191,16 @@ impl<E> Open<E> {
     pub fn each(mut self, entry: &str, _: fn(E)) -> Result<Flow, StartError> {
         self.connected(entry)?;
         let (first, last) = (self.stages[0], self.stages[self.stages.len() - 1]);
-        let last = process::monitor(last).map_err(StartError::Refused)?;
-        // Now that all are there, it begins.
-        let source: super::StageRef<Nothing> = super::StageRef::new(first);
-        source.pass_on_demand(true).map_err(StartError::Refused)?;
+        let begun = process::monitor(last).and_then(|last| {
+            // Now that all are there, it begins.
+            let source: super::StageRef<Nothing> = super::StageRef::new(first);
+            source.pass_on_demand(true).map(|()| last)
+        });
+        let refused = |error| {
+            end(&self.stages);
+            StartError::Refused(error)
+        };
+        let last = begun.map_err(refused)?;
         Ok(Flow { stages: self.stages, last })
     }
 }

@@ -41,6 +41,9 @@ struct Machine<M: StateMachine> {
     parent: Option<Pid>,
 }
 
+/// So many events wait for another state: what a mailbox holds back counts for the process's memory, what a machine holds back must, too.
+const MAX_POSTPONED: usize = 10_000;
+
 /// What the machine ends with.
 type Outcome = Result<(), ExitReason>;
 
@@ -127,11 +130,6 @@ impl<M: StateMachine> Machine<M> {
         {
             return self.controlled(request, from);
         }
-        // Rule M12: any event ends the wait for one.
-        if let Some(timer) = self.event_timer.take() {
-            self.cancel(timer);
-        }
-        self.queue.retain(|queued| !matches!(queued, Queued::EventTimeout));
         let typed = match self.typed(&event) {
             Ok(typed) => typed,
             Err((message, error)) => {
@@ -139,6 +137,11 @@ impl<M: StateMachine> Machine<M> {
                 return Ok(());
             }
         };
+        // Rule M12: any event ends the wait for one.
+        if let Some(timer) = self.event_timer.take() {
+            self.cancel(timer);
+        }
+        self.queue.retain(|queued| !matches!(queued, Queued::EventTimeout));
         let transition = self.data.handle_event(&self.state, typed);
         self.apply(transition, event)
     }
@@ -187,7 +190,7 @@ impl<M: StateMachine> Machine<M> {
             }
         }
         if postpone {
-            self.postponed.push(event);
+            self.postpone(event);
         }
         if changed {
             // Rule M7: the oldest comes first.
@@ -200,6 +203,18 @@ impl<M: StateMachine> Machine<M> {
             self.queue.push_front(Queued::Internal(encoded));
         }
         self.wait(waits)
+    }
+
+    fn postpone(&mut self, event: Queued<M::Timer>) {
+        if self.postponed.len() < MAX_POSTPONED {
+            return self.postponed.push(event);
+        }
+        log::warn!("an event was dropped: {MAX_POSTPONED} are postponed already");
+        if let Queued::Received(Received::Message(message)) = &event
+            && let Some(from) = message.reply_to()
+        {
+            mailbox::reply_not_understood(from, "too many events are postponed");
+        }
     }
 
     /// A state begins, and nothing else.

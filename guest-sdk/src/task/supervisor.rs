@@ -60,8 +60,8 @@ impl TaskSupervisor {
         argument: &A,
     ) -> Result<Task<R>, SupervisorError> {
         let pid = self.start_child_of(function, Some(process::self_pid()), argument, |spec| spec)?;
-        process::link(pid)?;
-        Ok(Task::of_process(pid)?)
+        let linked = process::link(pid).map_err(SupervisorError::from);
+        self.or_terminated(pid, linked.and_then(|()| Ok(Task::of_process(pid)?)))
     }
 
     /// Starts a task whose failure is its result (`async_nolink/2`, rule T21).
@@ -74,7 +74,19 @@ impl TaskSupervisor {
         argument: &A,
     ) -> Result<Task<R>, SupervisorError> {
         let pid = self.start_child_of(function, Some(process::self_pid()), argument, |spec| spec)?;
-        Ok(Task::of_process(pid)?)
+        self.or_terminated(pid, Task::of_process(pid).map_err(SupervisorError::from))
+    }
+
+    /// A task that nobody can await is not to run on.
+    fn or_terminated<R>(
+        &self,
+        pid: Pid,
+        task: Result<Task<R>, SupervisorError>,
+    ) -> Result<Task<R>, SupervisorError> {
+        if task.is_err() {
+            let _gone = self.0.terminate_child(pid);
+        }
+        task
     }
 
     /// Starts a task whose result nobody awaits, which is not restarted (`start_child/2`, rule T23).
