@@ -244,6 +244,11 @@ fn m12_any_event_ends_the_event_timeout() {
         said();
         assert_eq!(all(&machine, &[Do::Timers(vec![(Kind::Event, 10)])]), ["A event timeout"]);
         assert_eq!(all(&machine, &[Do::Timers(vec![(Kind::Event, 10)]), Do::Event(1)]), ["A cast 1"]);
+        // What is not understood is none: nobody can hold a timeout up with it.
+        machine.cast(&Do::Timers(vec![(Kind::Event, 10)]))?;
+        let answer = mailbox::call::<_, ()>(machine.pid().unwrap(), &(1, "what?"), None);
+        assert!(answer.is_err(), "{answer:?}");
+        assert_eq!(said(), ["A event timeout"]);
         // A state timeout of nothing is an event, too.
         let steps = [Do::Timers(vec![(Kind::Event, 0), (Kind::State, 0)])];
         assert_eq!(all(&machine, &steps), ["A state timeout"]);

@@ -137,6 +137,14 @@ pub fn info(_: ()) {
     let supervisor = process::parent().unwrap();
     assert!(matches!(process::info(supervisor), Err(Error::Denied(_))));
 
+    // To whom it is subject, alive: to its ancestors, and to processes of its component.
+    assert_eq!([neighbour, supervisor, own].map(process::is_subject_to), [false, true, true]);
+    let sleeper = spawn("helper-sleep");
+    assert!(process::is_subject_to(sleeper));
+    process::exit_process(sleeper, ExitReason::Kill).unwrap();
+    mailbox::wait_for(process::monitor(sleeper).unwrap(), None);
+    assert!(!process::is_subject_to(sleeper), "the dead have no say");
+
     // P67: what runs uses reductions, while it runs.
     let before = process::info(own).unwrap().unwrap().reductions;
     let mut n = 1u64;
