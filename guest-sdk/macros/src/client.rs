@@ -25,13 +25,13 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
         #[allow(dead_code, unreachable_pub, private_interfaces)]
         impl #client {
             /// The server that is, or is registered as, `to`.
-            pub fn new(to: impl Into<::regrow_sdk::Destination>) -> Self {
+            pub fn new(to: impl ::core::convert::Into<::regrow_sdk::Destination>) -> Self {
                 Self(::regrow_sdk::gen_server::ServerRef::new(to))
             }
 
             /// This client, whose calls wait up to `timeout`; none is for ever.
             #[must_use]
-            pub fn with_timeout(self, timeout: Option<::core::time::Duration>) -> Self {
+            pub fn with_timeout(self, timeout: ::core::option::Option<::core::time::Duration>) -> Self {
                 Self(self.0.with_timeout(timeout))
             }
 
@@ -41,7 +41,7 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
             }
 
             /// The server's process at this moment, if there is one.
-            pub fn pid(&self) -> Option<::regrow_sdk::Pid> {
+            pub fn pid(&self) -> ::core::option::Option<::regrow_sdk::Pid> {
                 self.0.pid()
             }
 
@@ -49,7 +49,7 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
             ///
             /// # Errors
             /// [`ControlError`](::regrow_sdk::gen_server::ControlError)
-            pub fn stop(&self) -> Result<(), ::regrow_sdk::gen_server::ControlError> {
+            pub fn stop(&self) -> ::core::result::Result<(), ::regrow_sdk::gen_server::ControlError> {
                 self.0.stop()
             }
 
@@ -83,42 +83,45 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
 }
 
 fn call(described: &Described, method: &Method) -> TokenStream {
-    let Method { name, documentation, .. } = method;
+    let Method { name, documentation, conditions, .. } = method;
     let (requests, variant, answer) = (described.requests(Role::Call), method.variant(), method.answer());
     let (names, parameters) = parameters(method);
     let send = format_ident!("send_{}", name);
     let of_send = format!("As `{name}`, and does not wait for the answer.");
     generate! {
+        #(#conditions)*
         #(#documentation)*
         ///
         /// # Errors
         /// [`CallError`](::regrow_sdk::mailbox::CallError)
-        pub fn #name(&self, #(#parameters),*) -> Result<#answer, ::regrow_sdk::mailbox::CallError> {
+        pub fn #name(&self, #(#parameters),*) -> ::core::result::Result<#answer, ::regrow_sdk::mailbox::CallError> {
             self.0.call_for(&#requests::#variant { #(#names),* })
         }
 
+        #(#conditions)*
         #[doc = #of_send]
         ///
         /// # Errors
         /// [`Error`](::regrow_sdk::Error)
         pub fn #send(
             &self, #(#parameters),*
-        ) -> Result<::regrow_sdk::gen_server::Response<#answer>, ::regrow_sdk::Error> {
+        ) -> ::core::result::Result<::regrow_sdk::gen_server::Response<#answer>, ::regrow_sdk::Error> {
             self.0.send_request_for(&#requests::#variant { #(#names),* })
         }
     }
 }
 
 fn cast(described: &Described, method: &Method) -> TokenStream {
-    let Method { name, documentation, .. } = method;
+    let Method { name, documentation, conditions, .. } = method;
     let (requests, variant) = (described.requests(Role::Cast), method.variant());
     let (names, parameters) = parameters(method);
     generate! {
+        #(#conditions)*
         #(#documentation)*
         ///
         /// # Errors
         /// [`Error`](::regrow_sdk::Error)
-        pub fn #name(&self, #(#parameters),*) -> Result<(), ::regrow_sdk::Error> {
+        pub fn #name(&self, #(#parameters),*) -> ::core::result::Result<(), ::regrow_sdk::Error> {
             self.0.cast(&#requests::#variant { #(#names),* })
         }
     }
@@ -159,7 +162,7 @@ fn starts(described: &Described) -> TokenStream {
             ///
             /// # Errors
             /// [`StartError`](::regrow_sdk::gen_server::StartError)
-            pub fn start_link(#(#parameters),*) -> Result<#client, #error> {
+            pub fn start_link(#(#parameters),*) -> ::core::result::Result<#client, #error> {
                 let options = ::regrow_sdk::process::SpawnOptions::default();
                 ::regrow_sdk::gen_server::start_link(#entry, &#given, &options).map(#client)
             }
@@ -175,7 +178,7 @@ fn starts(described: &Described) -> TokenStream {
             /// [`StartError`](::regrow_sdk::gen_server::StartError)
             pub fn start_with(
                 #(#parameters,)* options: &::regrow_sdk::process::SpawnOptions,
-            ) -> Result<#client, #error> {
+            ) -> ::core::result::Result<#client, #error> {
                 ::regrow_sdk::gen_server::start(#entry, &#given, options).map(#client)
             }
         }

@@ -1,13 +1,24 @@
 //! From an `impl` block to a server, its requests and its client.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Error, Ident, ImplItem, ItemImpl, LitStr, Result, Token, Type};
+use syn::{
+    Error, Ident, ImplItem, ImplItemConst, ImplItemFn, ItemImpl, LitStr, Result, Signature, Token, Type,
+};
 
 use crate::method::{Method, Role};
 use crate::{client, server};
+
+/// What a server's type gets beside its own.
+const OF_SERVERS: [&str; 4] = ["ENTRY", "start_link", "start_with", "child"];
+
+/// What a client has beside a method for each request.
+const OF_CLIENTS: [&str; 5] = ["new", "with_timeout", "server", "pid", "stop"];
 
 /// Which attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +94,19 @@ impl Described {
             let text = "a server needs a function that makes it: mark it with `#[init]`";
             return Err(Error::new(self.name.span(), text));
         }
+        self.check_clients_methods()
+    }
+
+    fn check_clients_methods(&self) -> Result<()> {
+        let mut methods: BTreeSet<String> = OF_CLIENTS.iter().map(|name| (*name).to_owned()).collect();
+        methods.extend(self.with(Role::Call).map(|method| format!("send_{}", method.name.unraw())));
+        for method in self.with(Role::Call).chain(self.with(Role::Cast)) {
+            let name = method.name.unraw().to_string();
+            if methods.contains(&name) {
+                let text = format!("the client has a `{name}` of its own: give this one another name");
+                return Err(Error::new(method.name.span(), text));
+            }
+        }
         Ok(())
     }
 }
@@ -131,8 +155,19 @@ fn expand(kind: Kind, arguments: TokenStream, mut block: ItemImpl) -> Result<Tok
     })?;
     let mut methods = Vec::new();
     for item in &mut block.items {
-        if let ImplItem::Fn(function) = item {
-            methods.extend(Method::of(kind, function)?);
+        let (ImplItem::Fn(ImplItemFn { sig: Signature { ident, .. }, .. })
+        | ImplItem::Const(ImplItemConst { ident, .. })) = &item
+        else {
+            continue;
+        };
+        if OF_SERVERS.iter().any(|name| ident == name) {
+            let text = format!("this attribute makes a `{ident}` of its own: give this one another name");
+            return Err(Error::new(ident.span(), text));
+        }
+        if let ImplItem::Fn(function) = item
+            && let Some(method) = Method::of(kind, function)?
+        {
+            methods.push(method.of_type(&name)?);
         }
     }
     let entry = options.entry.unwrap_or_else(|| LitStr::new(&kebab_case(&name.to_string()), name.span()));

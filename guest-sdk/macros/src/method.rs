@@ -1,6 +1,7 @@
 //! The methods of an `impl` block, and what each of them is for.
 
-use proc_macro2::Span;
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Ident, ImplItemFn, Pat, PathArguments, Result, ReturnType, Type};
 
@@ -39,6 +40,8 @@ pub(crate) struct Method {
     pub(crate) role: Role,
     pub(crate) name: Ident,
     pub(crate) documentation: Vec<Attribute>,
+    /// Its `#[cfg(…)]`, which is its request's, too.
+    pub(crate) conditions: Vec<Attribute>,
     /// What requests carry: names and types, without the caller.
     pub(crate) arguments: Vec<(Ident, Type)>,
     /// The answer's type, if the method gets the caller and answers by itself.
@@ -110,11 +113,18 @@ impl Method {
             arguments.push((name, (*input.ty).clone()));
         }
         check_arguments(role, &arguments, signature.inputs.span())?;
-        let documentation = item.attrs.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned();
+        let attributes = |named: &'static str| {
+            item.attrs.iter().filter(move |attribute| attribute.path().is_ident(named)).cloned()
+        };
+        let conditions: Vec<_> = attributes("cfg").collect();
+        if let Some(condition) = conditions.first().filter(|_| !matches!(role, Role::Call | Role::Cast)) {
+            return complain(condition.span(), "only calls and casts are there under a condition");
+        }
         let method = Self {
             role,
             name: signature.ident.clone(),
-            documentation: documentation.collect(),
+            documentation: attributes("doc").collect(),
+            conditions,
             arguments,
             caller,
             returns: signature.output.clone(),
@@ -125,6 +135,17 @@ impl Method {
             }
             _ => Ok(Some(method)),
         }
+    }
+
+    /// This method, whose signature says what `Self` is: its types are used elsewhere, too.
+    pub(crate) fn of_type(mut self, name: &Ident) -> Result<Self> {
+        for (_, of) in &mut self.arguments {
+            *of = syn::parse2(without_self(of.to_token_stream(), name))?;
+        }
+        self.caller =
+            self.caller.map(|of| syn::parse2(without_self(of.to_token_stream(), name))).transpose()?;
+        self.returns = syn::parse2(without_self(self.returns.to_token_stream(), name))?;
+        Ok(self)
     }
 
     /// The type of the answer to a call.
@@ -148,6 +169,21 @@ impl Method {
     pub(crate) fn variant(&self) -> Ident {
         Ident::new(&camel_case(&self.name.to_string()), self.name.span())
     }
+}
+
+fn without_self(tokens: TokenStream, name: &Ident) -> TokenStream {
+    let replaced = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => {
+            TokenTree::Ident(Ident::new(&name.to_string(), ident.span()))
+        }
+        TokenTree::Group(group) => {
+            let mut inside = Group::new(group.delimiter(), without_self(group.stream(), name));
+            inside.set_span(group.span());
+            TokenTree::Group(inside)
+        }
+        other => other,
+    });
+    replaced.collect()
 }
 
 fn check_arguments(role: Role, arguments: &[(Ident, Type)], span: Span) -> Result<()> {

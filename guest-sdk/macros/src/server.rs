@@ -26,12 +26,15 @@ pub(crate) fn expand(described: &Described) -> TokenStream {
             generate!(#private::IntoCallResult::into_call_result(self.#function(#(#fields),*)))
         };
         // The caller comes where the method has it: its place is fixed to the last.
-        generate!(#requests::#variant { #(#fields),* } => #served,)
+        let conditions = &method.conditions;
+        generate!(#(#conditions)* #requests::#variant { #(#fields),* } => #served,)
     });
     let casts = described.with(Role::Cast).map(|method| {
         let (requests, variant, function) = (described.requests(Role::Cast), method.variant(), &method.name);
         let fields: Vec<_> = method.arguments.iter().map(|(name, _)| name).collect();
+        let conditions = &method.conditions;
         generate! {
+            #(#conditions)*
             #requests::#variant { #(#fields),* } =>
                 #private::IntoNext::into_next(self.#function(#(#fields),*)),
         }
@@ -79,7 +82,8 @@ fn requests(described: &Described, role: Role) -> (TokenStream, TokenStream) {
         let (variant, on_the_wire) = (method.variant(), method.name.unraw().to_string());
         let fields = method.arguments.iter().map(|(name, of)| generate!(#name: #of));
         let fields = (!method.arguments.is_empty()).then(|| generate!({ #(#fields),* }));
-        generate!(#[serde(rename = #on_the_wire)] #variant #fields)
+        let conditions = &method.conditions;
+        generate!(#(#conditions)* #[serde(rename = #on_the_wire)] #variant #fields)
     });
     let documentation = format!(
         "The requests of [`{}`] that are {}.",
@@ -149,7 +153,7 @@ fn others(described: &Described) -> TokenStream {
         let typed = infos.iter().filter(|method| !is_any(method)).map(|method| {
             let (function, of) = (&method.name, &method.arguments[0].1);
             generate! {
-                if let Some(message) = #private::plain_message::<#of>(&info) {
+                if let ::core::option::Option::Some(message) = #private::plain_message::<#of>(&info) {
                     return #private::IntoNext::into_next(self.#function(message));
                 }
             }
@@ -184,13 +188,13 @@ fn others(described: &Described) -> TokenStream {
     }
     if let Some(Method { name, .. }) = described.with(Role::Status).next() {
         all.extend(generate! {
-            fn format_status(&self) -> Option<::regrow_sdk::Term> {
+            fn format_status(&self) -> ::core::option::Option<::regrow_sdk::Term> {
                 #private::status(&self.#name())
             }
         });
     } else if described.kind == Kind::Agent {
         all.extend(generate! {
-            fn format_status(&self) -> Option<::regrow_sdk::Term> {
+            fn format_status(&self) -> ::core::option::Option<::regrow_sdk::Term> {
                 #private::status(self)
             }
         });
