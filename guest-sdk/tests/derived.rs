@@ -30,13 +30,13 @@ impl Place {
         if self.around.is_empty() { Err(Vec::new()) } else { Ok(self.clone()) }
     }
 
-    #[cfg(any())]
+    #[cfg(not(test))]
     #[call]
     fn of_another_build(&self) -> NoSuchType {
         NoSuchType
     }
 
-    #[cfg(all())]
+    #[cfg(test)]
     #[cast]
     fn r#move(&mut self, by: u64) {
         self.number += by;
