@@ -143,6 +143,25 @@ impl Stage for Twice {
     }
 }
 
+/// Takes a second for each batch.
+struct Sleepy(Pid);
+
+impl Stage for Sleepy {
+    type Argument = Pid;
+    type In = u64;
+    type Out = Nothing;
+
+    fn init(owner: Pid) -> Begin<Self> {
+        Begin::consumer(Sleepy(owner))
+    }
+
+    fn handle_events(&mut self, numbers: Vec<u64>) -> Vec<Nothing> {
+        regrow_sdk::patterns::sleep(Duration::from_secs(1));
+        mailbox::send(self.0, &(process::self_pid(), &numbers)).unwrap();
+        Vec::new()
+    }
+}
+
 struct Jobs;
 
 impl OnePerEvent for Jobs {
@@ -192,6 +211,7 @@ regrow_sdk::component! {
     "numbers" => stage Numbers,
     "taker" => stage Taker,
     "twice" => stage Twice,
+    "sleepy" => stage Sleepy,
     "jobs" => consumer_supervisor Jobs,
     "job" => process job,
     "refuses" => init refuses,
@@ -219,6 +239,13 @@ fn most(max_demand: u64, min_demand: u64) -> SubscribeOptions {
 
 fn heard<T: serde::de::DeserializeOwned>() -> Option<T> {
     mailbox::receive_match(Some(Duration::from_millis(10)), |received| match received {
+        Received::Message(message) => message.decode().ok(),
+        _ => None,
+    })
+}
+
+fn heard_in(seconds: u64) -> Option<(Pid, Vec<u64>)> {
+    mailbox::receive_match(Some(Duration::from_secs(seconds)), |received| match received {
         Received::Message(message) => message.decode().ok(),
         _ => None,
     })
@@ -412,6 +439,25 @@ fn d17_a_selector_chooses_and_what_is_left_out_was_not_asked_for() {
 }
 
 #[test]
+fn d17_who_selects_gets_all_that_was_asked_for_from_whoever_makes_it_on_demand() {
+    check(|| {
+        let producer = numbers(&of(Deal::ToAll));
+        let consumer = taker(false);
+        let options = SubscribeOptions { selector: Some(Term::from("even")), ..most(10, 5) };
+        consumer.subscribe_to(&producer, options)?;
+        // Half of what is made is nobody's: as much again is asked for until there is enough.
+        let mut taken = Vec::new();
+        while taken.len() < 100 {
+            let (_, numbers) = heard_in(1).expect("it goes on and on");
+            taken.extend(numbers);
+        }
+        assert_eq!(taken[..100], (1..=100).map(|number| 2 * number).collect::<Vec<_>>());
+        consumer.stop()?;
+        Ok(())
+    });
+}
+
+#[test]
 fn d19_d20_partitions_have_one_consumer_each_and_wait_for_it() {
     check(|| {
         let producer = numbers(&Of { on_demand: false, ..of(Deal::Modulo(3)) });
@@ -512,6 +558,33 @@ fn d21_d22_d23_d24_the_end_of_a_subscription_is_what_its_consumer_says() {
 }
 
 #[test]
+fn what_a_consumer_has_no_room_for_waits_and_comes_in_smaller_parts() {
+    check(|| {
+        let taken_by = |options: &SpawnOptions, subscribed: SubscribeOptions, made: &[u64]| {
+            let producer = numbers(&Of { on_demand: false, ..of(Deal::ByDemand) });
+            let consumer: StageRef<Sleepy> = stage::start("sleepy", &process::self_pid(), options).unwrap();
+            consumer.subscribe_to(&producer, subscribed).unwrap();
+            let producer = producer.pid().unwrap();
+            made.iter().for_each(|count| mailbox::send(producer, count).unwrap());
+            let batches: Vec<Vec<u64>> =
+                std::iter::from_fn(|| heard_in(5)).map(|(_, numbers)| numbers).collect();
+            let total = made.iter().sum::<u64>();
+            assert_eq!(batches.concat(), (1..=total).collect::<Vec<_>>(), "all of them, in order");
+            // The producer has not waited for it, and neither lost its demand.
+            mailbox::send(producer, &1).unwrap();
+            assert!(heard_in(5).is_some(), "and on it goes");
+            batches
+        };
+        let few_messages = SpawnOptions { max_mailbox_messages: Some(2), ..SpawnOptions::default() };
+        taken_by(&few_messages, most(20, 15), &[1; 12]);
+        let few_bytes = SpawnOptions { max_mailbox_bytes: Some(600), ..SpawnOptions::default() };
+        let batches = taken_by(&few_bytes, most(1_000, 0), &[900]);
+        assert!(batches.len() > 4, "in parts that fit: {}", batches.len());
+        Ok(())
+    });
+}
+
+#[test]
 fn d25_a_subscription_that_there_is_not_is_told_so_and_one_can_be_cancelled() {
     check(|| {
         let (producer, consumer) = (numbers(&Of { on_demand: false, ..of(Deal::ByDemand) }), taker(false));
@@ -572,6 +645,11 @@ fn flows_end_with_their_source_or_with_the_first_that_fails() {
         assert_eq!(flow.join(Some(Duration::from_secs(1))), Ok(()));
         assert_eq!(std::iter::from_fn(heard::<u64>).collect::<Vec<_>>(), [1, 4, 9, 16, 25]);
         assert!(stages.iter().all(|pid| end_of(*pid) == ExitReason::NoProc));
+        // The source ends long before its last events are taken.
+        let slowly = regrow_sdk::flow!(few(30), max_demand 3 => square => tell)?;
+        assert_eq!(slowly.join(Some(Duration::from_secs(1))), Ok(()));
+        let squares: Vec<u64> = (1..=30).map(|number| number * number).collect();
+        assert_eq!(std::iter::from_fn(heard::<u64>).collect::<Vec<_>>(), squares);
         // Nothing at all.
         assert_eq!(regrow_sdk::flow!(few(0) => tell)?.join(Some(Duration::from_secs(1))), Ok(()));
 

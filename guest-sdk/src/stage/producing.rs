@@ -3,6 +3,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use serde::Serialize;
+
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::Nothing;
@@ -17,6 +19,12 @@ use crate::sys;
 /// The most that a consumer may ask for at once.
 const MAX_DEMAND: u64 = 1_000_000;
 
+/// What a consumer is to hear.
+enum Unsaid<E> {
+    Events { subscription: u64, events: Vec<E> },
+    Word(Vec<u8>),
+}
+
 /// What a stage does as a producer.
 pub(super) struct Producing<S: Stage> {
     dealer: Dealer<S::Out>,
@@ -24,7 +32,7 @@ pub(super) struct Producing<S: Stage> {
     options: BufferOptions,
     monitors: BTreeMap<Tag, MonitorRef>,
     /// What consumers were to hear and could not: their mailboxes had no room. In order; they have asked for all of it.
-    unsaid: BTreeMap<Pid, VecDeque<Vec<u8>>>,
+    unsaid: BTreeMap<Pid, VecDeque<Unsaid<S::Out>>>,
     passes_on: bool,
     /// Of a stage that makes events of events: how many are wanted of it.
     pub(super) pending: u64,
@@ -141,64 +149,32 @@ impl<S: Stage> Producing<S> {
         report_lost(self.buffer.put(events));
     }
 
-    /// Hands events over: in as many messages as it takes.
-    fn deliver(&mut self, (to, subscription): Tag, mut events: Vec<S::Out>) {
-        let payload = encoded(&Said::Consumer(ToConsumer::Events { subscription, events: &events }));
-        let refused = match payload {
-            Ok(payload) => self.say(to, payload).err(),
-            Err(error) => Some(error),
-        };
-        match refused {
-            None => {}
-            // Too large for a message: half of them each.
-            Some(_) if events.len() > 1 => {
-                let rest = events.split_off(events.len() / 2);
-                self.deliver((to, subscription), events);
-                self.deliver((to, subscription), rest);
-            }
-            Some(error) => {
-                log::warn!("an event was dropped: it can't be sent: {error}");
-                let skipped = ToConsumer::<Nothing>::Skipped { subscription, count: 1 };
-                self.say_word(to, skipped);
-            }
-        }
+    /// Hands events over.
+    fn deliver(&mut self, (to, subscription): Tag, events: Vec<S::Out>) {
+        self.say(to, Unsaid::Events { subscription, events });
     }
 
     fn say_word(&mut self, to: Pid, word: ToConsumer<Nothing>) {
-        let said = encoded(&Said::Consumer(word)).and_then(|payload| self.say(to, payload));
-        if let Err(error) = said {
-            log::error!("a consumer does not hear of its subscription: {error}");
+        match encoded(&Said::Consumer(word)) {
+            Ok(payload) => self.say(to, Unsaid::Word(payload)),
+            Err(error) => log::error!("a consumer does not hear of its subscription: {error}"),
         }
     }
 
     /// Says something now, or when there is room for it: nobody waits for a consumer.
-    fn say(&mut self, to: Pid, payload: Vec<u8>) -> Result<(), Error> {
+    fn say(&mut self, to: Pid, what: Unsaid<S::Out>) {
         if let Some(unsaid) = self.unsaid.get_mut(&to) {
-            unsaid.push_back(payload);
-            return Ok(());
+            return unsaid.push_back(what);
         }
-        match sys::send_nosuspend(to.into(), payload.clone()) {
-            Err(Error::Full(_)) => {
-                self.unsaid.entry(to).or_default().push_back(payload);
-                Ok(())
-            }
-            // One that is gone has cancelled.
-            Ok(()) | Err(Error::NoProc) => Ok(()),
-            Err(error) => Err(error),
+        let mut unsaid = VecDeque::from([what]);
+        if !say_all(to, &mut unsaid) {
+            self.unsaid.insert(to, unsaid);
         }
     }
 
     /// Tries again to say what could not be said; whether there is something left.
     pub(super) fn try_again(&mut self) -> bool {
-        self.unsaid.retain(|to, payloads| {
-            while let Some(payload) = payloads.front() {
-                if let Err(Error::Full(_)) = sys::send_nosuspend((*to).into(), payload.clone()) {
-                    return true;
-                }
-                payloads.pop_front();
-            }
-            false
-        });
+        self.unsaid.retain(|to, unsaid| !say_all(*to, unsaid));
         !self.unsaid.is_empty()
     }
 
@@ -216,6 +192,55 @@ impl<S: Stage> Producing<S> {
     /// Tells a consumer that its subscription has ended, or is none.
     fn refuse(&mut self, (to, subscription): Tag, reason: ExitReason) {
         self.say_word(to, ToConsumer::Cancel { subscription, reason: (&reason).into() });
+    }
+}
+
+/// Says as much as there is room for, events in as many messages as it takes; whether that was all.
+fn say_all<E: Serialize>(to: Pid, unsaid: &mut VecDeque<Unsaid<E>>) -> bool {
+    while let Some(what) = unsaid.pop_front() {
+        let payload = match &what {
+            Unsaid::Word(payload) => Ok(payload.clone()),
+            Unsaid::Events { subscription, events } => {
+                encoded(&Said::Consumer(ToConsumer::Events { subscription: *subscription, events }))
+            }
+        };
+        let size = payload.as_ref().map_or(0, Vec::len);
+        match payload.and_then(|payload| sys::send_nosuspend(to.into(), payload)) {
+            // One that is gone has cancelled.
+            Ok(()) | Err(Error::NoProc) => {}
+            Err(error) if has_no_room_yet(&error, size) => {
+                unsaid.push_front(what);
+                return false;
+            }
+            Err(error) => smaller(what, &error).into_iter().rev().for_each(|part| unsaid.push_front(part)),
+        }
+    }
+    true
+}
+
+/// Whether what was refused may be heard later: not if there is no room for it in an empty mailbox either.
+fn has_no_room_yet(error: &Error, size: usize) -> bool {
+    let Error::Full(limit) = error else { return false };
+    limit.which != "mailbox_bytes" || size as u64 <= limit.allowed
+}
+
+/// What is too large for a message, in two. In place of an event that can't be sent its consumer, which has asked for it, hears that it does not
+/// come.
+fn smaller<E>(what: Unsaid<E>, error: &Error) -> Vec<Unsaid<E>> {
+    match what {
+        Unsaid::Events { subscription, mut events } if events.len() > 1 => {
+            let rest = events.split_off(events.len() / 2);
+            [events, rest].map(|events| Unsaid::Events { subscription, events }).into()
+        }
+        Unsaid::Events { subscription, .. } => {
+            log::warn!("an event was dropped: it can't be sent: {error}");
+            let said = Said::Consumer(ToConsumer::<Nothing>::Skipped { subscription, count: 1 });
+            encoded(&said).ok().map(Unsaid::Word).into_iter().collect()
+        }
+        Unsaid::Word(_) => {
+            log::error!("a consumer does not hear of its subscription: {error}");
+            Vec::new()
+        }
     }
 }
 
