@@ -238,7 +238,7 @@ fn m11_a_change_ends_the_state_timeout_and_what_it_sets_is_the_new_states() {
 }
 
 #[test]
-fn m12_any_event_ends_the_event_timeout() {
+fn m12_m14_any_event_ends_the_event_timeout_and_those_of_nothing_have_an_order() {
     check(|| {
         let machine = start();
         said();
@@ -249,6 +249,10 @@ fn m12_any_event_ends_the_event_timeout() {
         let answer = mailbox::call::<_, ()>(machine.pid().unwrap(), &(1, "what?"), None);
         assert!(answer.is_err(), "{answer:?}");
         assert_eq!(said(), ["A event timeout"]);
+        // M14: those of nothing come in the order in which they are asked for.
+        let named = (Kind::Named(1), 0);
+        let steps = [Do::Timers(vec![named, (Kind::State, 0)]), Do::Timers(vec![(Kind::State, 0), named])];
+        assert_eq!(all(&machine, &steps), ["A timer 1", "A state timeout", "A state timeout", "A timer 1"]);
         // A state timeout of nothing is an event, too.
         let steps = [Do::Timers(vec![(Kind::Event, 0), (Kind::State, 0)])];
         assert_eq!(all(&machine, &steps), ["A state timeout"]);

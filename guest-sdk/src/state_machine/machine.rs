@@ -235,23 +235,21 @@ impl<M: StateMachine> Machine<M> {
         for action in actions {
             match action {
                 Action::Reply(to, reply) => answer(to, &reply),
-                Action::StateTimeout(wait) => waits.state = Some(wait),
+                Action::StateTimeout(wait) => waits.set(None, wait),
                 Action::EventTimeout(after) => waits.event = Some(after),
-                Action::Timer(name, wait) => {
-                    waits.timers.retain(|(other, _)| *other != name);
-                    waits.timers.push((name, wait));
-                }
+                Action::Timer(name, wait) => waits.set(Some(name), wait),
             }
         }
     }
 
     /// Rule M14: what is to come at once waits behind what has come already, and no timer is started for it.
     fn wait(&mut self, waits: Waits<M::Timer>) -> Outcome {
-        if let Some(wait) = waits.state {
-            self.cancel_state_timer();
-            self.state_timer = self.start(wait, Queued::StateTimeout)?;
-        }
         for (name, wait) in waits.timers {
+            let Some(name) = name else {
+                self.cancel_state_timer();
+                self.state_timer = self.start(wait, Queued::StateTimeout)?;
+                continue;
+            };
             if let Some(at) = self.timers.iter().position(|(other, _)| *other == name) {
                 let (_, timer) = self.timers.swap_remove(at);
                 self.cancel(timer);
@@ -303,14 +301,23 @@ impl<M: StateMachine> Machine<M> {
 
 /// What a transition waits for.
 struct Waits<T> {
-    state: Option<Wait>,
+    /// The state timeout, which has no name, and the others, in the order in which they were asked for.
+    timers: Vec<(Option<T>, Wait)>,
+    /// Last, since any event ends the wait for one.
     event: Option<Duration>,
-    timers: Vec<(T, Wait)>,
 }
 
 impl<T> Default for Waits<T> {
     fn default() -> Self {
-        Self { state: None, event: None, timers: Vec::new() }
+        Self { timers: Vec::new(), event: None }
+    }
+}
+
+impl<T: PartialEq> Waits<T> {
+    /// Of the same timer the last word counts.
+    fn set(&mut self, name: Option<T>, wait: Wait) {
+        self.timers.retain(|(other, _)| *other != name);
+        self.timers.push((name, wait));
     }
 }
 
