@@ -60,29 +60,47 @@ fn check(body: impl FnOnce() -> Result<(), ExitReason> + Clone + Send + 'static)
 fn a_breaker_opens_after_failures_in_a_row_and_tries_one_at_a_time() {
     let options = BreakerOptions { failures: 3, reset_after: seconds(10), successes: 2 };
     let mut breaker = Breaker::new(options);
-    for now in [0, 1] {
-        breaker.failed(seconds(now));
+    fn fails(breaker: &mut Breaker, now: u64) {
+        let permit = breaker.allows(seconds(now)).expect("let through");
+        breaker.failed(permit, seconds(now));
     }
-    breaker.succeeded(seconds(2));
-    (2..4).for_each(|now| breaker.failed(seconds(now)));
-    assert!(breaker.allows(seconds(4)), "a success begins anew");
-    breaker.failed(seconds(4));
-    assert_eq!((breaker.state(seconds(4)), breaker.allows(seconds(13))), (State::Open, false));
-    // One that was let through before says something late.
-    breaker.succeeded(seconds(5));
-    breaker.failed(seconds(6));
+    fn allowed(breaker: &mut Breaker, now: u64) -> bool {
+        breaker.allows(seconds(now)).is_some()
+    }
+    fails(&mut breaker, 0);
+    fails(&mut breaker, 1);
+    let permit = breaker.allows(seconds(2)).unwrap();
+    breaker.succeeded(permit);
+    fails(&mut breaker, 2);
+    fails(&mut breaker, 3);
+    let late = [breaker.allows(seconds(4)).unwrap(), breaker.allows(seconds(4)).unwrap()];
+    assert_eq!(breaker.state(seconds(4)), State::Closed, "a success begins anew");
+    fails(&mut breaker, 4);
+    assert_eq!((breaker.state(seconds(4)), allowed(&mut breaker, 13)), (State::Open, false));
+    // Those that were let through before say something late: nobody is on trial, and then another one is.
+    breaker.succeeded(late[0]);
+    breaker.failed(late[1], seconds(6));
     assert_eq!(breaker.state(seconds(14)), State::HalfOpen);
-    assert_eq!([breaker.allows(seconds(14)), breaker.allows(seconds(14))], [true, false]);
-    breaker.failed(seconds(15));
-    assert_eq!(breaker.state(seconds(24)), State::Open);
+    let trial = breaker.allows(seconds(14)).unwrap();
+    breaker.failed(late[0], seconds(14));
+    breaker.succeeded(late[1]);
+    assert!(!allowed(&mut breaker, 14));
+    breaker.failed(trial, seconds(15));
+    breaker.failed(trial, seconds(20));
+    assert_eq!([breaker.state(seconds(24)), breaker.state(seconds(25))], [State::Open, State::HalfOpen]);
     for _ in 0..2 {
-        assert_eq!([breaker.allows(seconds(25)), breaker.allows(seconds(25))], [true, false]);
-        breaker.succeeded(seconds(25));
+        let trial = breaker.allows(seconds(25)).unwrap();
+        assert!(!allowed(&mut breaker, 25));
+        breaker.succeeded(trial);
+        breaker.failed(late[0], seconds(25));
     }
     assert_eq!(breaker.state(seconds(25)), State::Closed);
-    // One on trial that is never heard of again.
-    (0..3).for_each(|_| breaker.failed(seconds(30)));
-    assert!(breaker.allows(seconds(40)) && !breaker.allows(seconds(49)) && breaker.allows(seconds(50)));
+    // One on trial that is not heard of for too long: what it says then is nothing.
+    (0..3).for_each(|_| fails(&mut breaker, 30));
+    let lost = breaker.allows(seconds(40)).unwrap();
+    assert!(!allowed(&mut breaker, 49) && allowed(&mut breaker, 50));
+    breaker.failed(lost, seconds(50));
+    assert_eq!(breaker.state(seconds(50)), State::HalfOpen);
 }
 
 #[test]

@@ -61,6 +61,11 @@ pub enum State {
     HalfOpen,
 }
 
+/// That something may be tried. It comes back with how that went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "the breaker waits to hear how it went"]
+pub struct Permit(u64);
+
 /// The core of a circuit breaker. Its time is that of any clock that goes forward.
 #[derive(Clone, Debug)]
 pub struct Breaker {
@@ -71,12 +76,14 @@ pub struct Breaker {
     opened: Option<Duration>,
     /// When the one went through that is on trial.
     trial: Option<Duration>,
+    /// Whenever the breaker opens, closes, or has somebody on trial, what was let through before does not count any more.
+    era: u64,
 }
 
 impl Breaker {
     /// A closed one.
     pub fn new(options: Options) -> Self {
-        Self { options, failures: 0, successes: 0, opened: None, trial: None }
+        Self { options, failures: 0, successes: 0, opened: None, trial: None, era: 0 }
     }
 
     /// What it does now.
@@ -90,50 +97,54 @@ impl Breaker {
 
     /// Whether something may be tried now. Of one that was tried on trial and of which nothing is heard for as long as the breaker is open,
     /// nothing is waited for.
-    pub fn allows(&mut self, now: Duration) -> bool {
+    pub fn allows(&mut self, now: Duration) -> Option<Permit> {
         match self.state(now) {
-            State::Closed => true,
-            State::Open => false,
+            State::Closed => Some(Permit(self.era)),
+            State::Open => None,
             State::HalfOpen => {
                 let is_lost = |since: Duration| now.saturating_sub(since) >= self.options.reset_after;
-                let is_free = self.trial.is_none_or(is_lost);
-                if is_free {
+                self.trial.is_none_or(is_lost).then(|| {
                     self.trial = Some(now);
-                }
-                is_free
+                    self.era += 1;
+                    Permit(self.era)
+                })
             }
         }
     }
 
-    /// What was tried has succeeded.
-    pub fn succeeded(&mut self, now: Duration) {
-        self.trial = None;
-        match self.state(now) {
-            State::Closed => self.failures = 0,
-            // It was let through before.
-            State::Open => {}
-            State::HalfOpen => {
-                self.successes += 1;
-                if self.successes >= self.options.successes {
-                    *self = Self::new(self.options);
-                }
+    /// What was tried has succeeded. Late news, of what was let through before the breaker opened or closed, says nothing.
+    pub fn succeeded(&mut self, Permit(era): Permit) {
+        if era != self.era {
+            return;
+        }
+        if self.opened.is_none() {
+            self.failures = 0;
+        } else if self.trial.take().is_some() {
+            self.successes += 1;
+            if self.successes >= self.options.successes {
+                *self = Self { era: era + 1, ..Self::new(self.options) };
             }
         }
     }
 
-    /// What was tried has failed.
-    pub fn failed(&mut self, now: Duration) {
-        self.trial = None;
-        match self.state(now) {
-            State::Closed => {
-                self.failures += 1;
-                if self.failures >= self.options.failures {
-                    self.opened = Some(now);
-                }
-            }
-            State::Open => {}
-            State::HalfOpen => (self.opened, self.successes) = (Some(now), 0),
+    /// What was tried has failed; [late news](Self::succeeded) says nothing.
+    pub fn failed(&mut self, Permit(era): Permit, now: Duration) {
+        if era != self.era {
+            return;
         }
+        if self.opened.is_none() {
+            self.failures += 1;
+            if self.failures >= self.options.failures {
+                self.open(now);
+            }
+        } else if self.trial.take().is_some() {
+            self.open(now);
+        }
+    }
+
+    fn open(&mut self, now: Duration) {
+        (self.opened, self.successes) = (Some(now), 0);
+        self.era += 1;
     }
 }
 
@@ -149,7 +160,7 @@ impl CircuitBreaker {
 
     /// Whether something may be tried now; then it must be said how it went.
     #[call]
-    fn allows(&mut self) -> bool {
+    fn allows(&mut self) -> Option<Permit> {
         self.0.allows(timer::monotonic_time())
     }
 
@@ -161,9 +172,8 @@ impl CircuitBreaker {
 
     /// What was tried has succeeded, or failed.
     #[cast]
-    fn has_gone(&mut self, well: bool) {
-        let now = timer::monotonic_time();
-        if well { self.0.succeeded(now) } else { self.0.failed(now) }
+    fn has_gone(&mut self, permit: Permit, well: bool) {
+        if well { self.0.succeeded(permit) } else { self.0.failed(permit, timer::monotonic_time()) }
     }
 
     #[status]
@@ -201,14 +211,10 @@ impl CircuitBreakerClient {
     /// # Errors
     /// [`Error`]
     pub fn run<T, E>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, Error<E>> {
-        match self.allows() {
-            Ok(true) => {}
-            Ok(false) => return Err(Error::Open),
-            Err(error) => return Err(Error::Breaker(error)),
-        }
+        let permit = self.allows().map_err(Error::Breaker)?.ok_or(Error::Open)?;
         let result = body();
         // One that is gone does not count.
-        let _gone = self.has_gone(result.is_ok());
+        let _gone = self.has_gone(permit, result.is_ok());
         result.map_err(Error::Failed)
     }
 }
