@@ -119,14 +119,26 @@ impl<S: GenServer> Loop<S> {
                                 .unwrap_or_else(|| timeout.map_or(Next::NoReply, Next::Timeout)),
                             Some((_, from)) => {
                                 answer(from, &Err(control::STRANGER.into()));
-                                still_waiting(until)
+                                self.still_waiting(until)
                             }
-                            None => self.message(message).unwrap_or_else(|| still_waiting(until)),
+                            None => match self.message(message) {
+                                Some(next) => next,
+                                None => self.still_waiting(until),
+                            },
                         },
                         other => self.server.handle_info(other),
                     }
                 }
             };
+        }
+    }
+
+    /// A server that waits for a time still does when it was sent what is not for it: nobody can hold up its timeout so.
+    fn still_waiting(&mut self, until: Option<Duration>) -> Next<S> {
+        let Some(until) = until else { return Next::NoReply };
+        match until.saturating_sub(timer::monotonic_time()) {
+            Duration::ZERO => self.server.handle_timeout(),
+            left => Next::Timeout(left),
         }
     }
 
@@ -215,11 +227,6 @@ pub(crate) fn answer<R: Answer>(from: Caller<R>, reply: &R) {
         // It is not to wait for what does not come.
         mailbox::reply_not_understood(from.into(), &format!("the answer was not sent: {error}"));
     }
-}
-
-/// A server that waits for a time still does when it was sent what is not for it: nobody can hold up its timeout so.
-fn still_waiting<S>(until: Option<Duration>) -> Next<S> {
-    until.map_or(Next::NoReply, |until| Next::Timeout(until.saturating_sub(timer::monotonic_time())))
 }
 
 /// No client may end a server by sending what it does not understand.

@@ -76,7 +76,7 @@ pub struct Breaker {
     opened: Option<Duration>,
     /// When the one went through that is on trial.
     trial: Option<Duration>,
-    /// Whenever the breaker opens, closes, or has somebody on trial, what was let through before does not count any more.
+    /// Whenever the breaker opens or closes, what was let through before does not count any more.
     era: u64,
 }
 
@@ -105,7 +105,6 @@ impl Breaker {
                 let is_lost = |since: Duration| now.saturating_sub(since) >= self.options.reset_after;
                 self.trial.is_none_or(is_lost).then(|| {
                     self.trial = Some(now);
-                    self.era += 1;
                     Permit(self.era)
                 })
             }
@@ -119,7 +118,8 @@ impl Breaker {
         }
         if self.opened.is_none() {
             self.failures = 0;
-        } else if self.trial.take().is_some() {
+        } else {
+            self.trial = None;
             self.successes += 1;
             if self.successes >= self.options.successes {
                 *self = Self { era: era + 1, ..Self::new(self.options) };
@@ -132,19 +132,11 @@ impl Breaker {
         if era != self.era {
             return;
         }
-        if self.opened.is_none() {
-            self.failures += 1;
-            if self.failures >= self.options.failures {
-                self.open(now);
-            }
-        } else if self.trial.take().is_some() {
-            self.open(now);
+        self.failures += 1;
+        if self.opened.is_some() || self.failures >= self.options.failures {
+            (self.opened, self.trial, self.successes) = (Some(now), None, 0);
+            self.era += 1;
         }
-    }
-
-    fn open(&mut self, now: Duration) {
-        (self.opened, self.successes) = (Some(now), 0);
-        self.era += 1;
     }
 }
 

@@ -180,7 +180,7 @@ impl Waiting {
     fn ends(self) -> Caller<Checkout> {
         process::demonitor(MonitorRef(self.monitor));
         if let Some(timer) = self.timer {
-            timer::cancel_async(timer);
+            timer::cancel(timer);
         }
         self.from
     }
@@ -196,7 +196,12 @@ pub struct WorkerPool {
     at_work: BTreeMap<Pid, Job>,
     line: VecDeque<Waiting>,
     leases: u64,
+    /// When workers that have ended are replaced.
+    refills: Option<TimerRef>,
 }
+
+/// What can't be done, or should not be done too often, is tried again after this time.
+const AGAIN: Duration = Duration::from_millis(10);
 
 #[crate::server]
 impl WorkerPool {
@@ -213,6 +218,7 @@ impl WorkerPool {
             at_work: BTreeMap::new(),
             line: VecDeque::new(),
             leases: 0,
+            refills: None,
             options,
         };
         for _ in 0..pool.options.size {
@@ -272,6 +278,10 @@ impl WorkerPool {
     /// A job takes too long, or somebody has waited too long.
     fn run_out(&mut self, timer: Reference) {
         let is_it = |known: Option<TimerRef>| known.is_some_and(|known| Reference::from(known) == timer);
+        if is_it(self.refills) {
+            self.refills = None;
+            return self.refill();
+        }
         if let Some((worker, _)) = self.at_work.iter().find(|(_, job)| is_it(job.timer)) {
             log::warn!("a job of {worker} takes too long: it is replaced");
             self.replace(*worker);
@@ -287,7 +297,11 @@ impl WorkerPool {
         if let Some(worker) = self.monitors.remove(&reference) {
             self.release(worker);
             self.free.retain(|free| *free != worker);
-            self.refill();
+            // Not at once: it may be one that can't live.
+            if self.refills.is_none() {
+                self.refills = timer::start(AGAIN, process::self_pid(), &()).ok();
+            }
+            self.serve();
         } else if let Some((worker, _)) = self.at_work.iter().find(|(_, job)| job.monitor == reference) {
             self.replace(*worker);
         } else {
@@ -323,10 +337,18 @@ impl WorkerPool {
                 None if may_start => self.start_worker(),
                 None => return,
             };
-            let Some(waiting) = self.line.pop_front() else { return };
             match worker {
-                Ok(worker) => self.begin(worker, waiting),
-                Err(error) => answer(waiting.ends(), Err(error)),
+                // Those that are at work will be free.
+                Err(error) if !self.at_work.is_empty() => return log::warn!("{error}"),
+                Err(error) => self
+                    .line
+                    .pop_front()
+                    .into_iter()
+                    .for_each(|waiting| answer(waiting.ends(), Err(error.clone()))),
+                Ok(worker) => match self.line.pop_front() {
+                    Some(waiting) => self.begin(worker, waiting),
+                    None => return self.free.push_back(worker),
+                },
             }
         }
     }
@@ -338,7 +360,7 @@ impl WorkerPool {
         let timer = after.and_then(|after| timer::start(after, process::self_pid(), &()).ok());
         let Waiting { from, monitor, timer: wait } = waiting;
         if let Some(wait) = wait {
-            timer::cancel_async(wait);
+            timer::cancel(wait);
         }
         self.at_work.insert(worker, Job { lease, monitor, timer });
         answer(from, Ok(Lease { worker, number: lease }));
@@ -349,7 +371,7 @@ impl WorkerPool {
         let Some(Job { monitor, timer, .. }) = self.at_work.remove(&worker) else { return };
         process::demonitor(MonitorRef(monitor));
         if let Some(timer) = timer {
-            timer::cancel_async(timer);
+            timer::cancel(timer);
         }
     }
 
@@ -416,7 +438,10 @@ impl WorkerPoolClient {
     fn run_after<T>(&self, wait: Option<Duration>, job: impl FnOnce(Pid) -> T) -> Result<T, RunError> {
         let lease = self.clone().with_timeout(None).check_out(wait)?.map_err(RunError::Pool)?;
         let result = job(lease.worker);
-        self.check_in(lease)?;
+        while let Err(error @ Error::Full(_)) = self.check_in(lease) {
+            log::warn!("a worker is not given back yet: {error}");
+            super::sleep(AGAIN);
+        }
         Ok(result)
     }
 }
@@ -428,8 +453,6 @@ pub enum RunError {
     Pool(PoolError),
     /// The pool did not answer.
     Call(CallError),
-    /// The worker was not given back: the pool has no room for messages.
-    Refused(Error),
 }
 
 impl fmt::Display for RunError {
@@ -437,7 +460,6 @@ impl fmt::Display for RunError {
         match self {
             Self::Pool(error) => write!(f, "{error}"),
             Self::Call(error) => write!(f, "{error}"),
-            Self::Refused(error) => write!(f, "{error}"),
         }
     }
 }
@@ -447,12 +469,6 @@ impl core::error::Error for RunError {}
 impl From<CallError> for RunError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
-    }
-}
-
-impl From<Error> for RunError {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
     }
 }
 

@@ -26,6 +26,8 @@ struct Subscribed {
     /// How many could not be asked for: the producer's mailbox had no room.
     unasked: u64,
     cancel: CancelMode,
+    /// It has ended: that comes after what is in the queue, and nothing does after that.
+    has_ended: bool,
 }
 
 /// What has come of a subscription, in order.
@@ -53,6 +55,11 @@ impl<E> Default for Consuming<E> {
 
 fn say(to: Pid, said: ToProducer) -> Result<(), Error> {
     sys::send_nosuspend(to.into(), encoded::<Nothing>(&Said::Producer(said))?)
+}
+
+fn cancel(producer: Pid, subscription: u64, reason: &str) {
+    // One that is gone has ended it.
+    let _gone = say(producer, ToProducer::Cancel { subscription, reason: reason.into() });
 }
 
 impl Subscribed {
@@ -94,6 +101,7 @@ impl<E> Consuming<E> {
             due: 0,
             unasked: most,
             cancel: options.cancel,
+            has_ended: false,
         };
         if let Some(producer) = producer {
             let (partition, selector) = (options.partition, options.selector);
@@ -116,24 +124,22 @@ impl<E> Consuming<E> {
     /// Events have come. Those of a subscription that there is not are nobody's (rule D25).
     pub(super) fn come(&mut self, from: Pid, subscription: u64, events: Vec<E>) {
         let known = self.subscribed.get_mut(&subscription).filter(|known| known.producer == from);
-        let reason = match known {
+        match known {
+            Some(known) if known.has_ended || events.is_empty() => {}
             Some(known) if events.len() as u64 <= known.due => {
                 known.due -= events.len() as u64;
                 self.queue.push_back((subscription, Come::Events(events)));
-                return;
             }
             // Whoever sends what nobody has asked for does not fill this process's memory (rule D1).
-            Some(_) => {
-                self.queue.push_back((
-                    subscription,
-                    Come::Ended(ExitReason::error("more events than were asked for")),
-                ));
-                "too_many_events"
-            }
-            None => "unknown_subscription",
-        };
-        let reason = String::from(reason);
-        let _gone = say(from, ToProducer::Cancel { subscription, reason });
+            Some(_) => self.reject(from, subscription, "too_many_events"),
+            None => cancel(from, subscription, "unknown_subscription"),
+        }
+    }
+
+    /// A producer does what it must not: the subscription ends with an error.
+    pub(super) fn reject(&mut self, from: Pid, subscription: u64, why: &str) {
+        self.cancelled(from, subscription, ExitReason::error(why));
+        cancel(from, subscription, why);
     }
 
     /// Events that could not be sent.
@@ -154,33 +160,35 @@ impl<E> Consuming<E> {
         is_left
     }
 
-    /// Whether nothing waits to be dealt with, and whether what is next is the end of a subscription.
+    /// Whether everything has been dealt with.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.at_work.is_empty()
     }
 
+    /// Whether what is next is the end of a subscription.
     pub(super) fn ends_next(&self) -> bool {
         matches!(self.queue.front(), Some((_, Come::Ended(_))))
     }
 
-    fn is_of(&self, from: Pid, subscription: u64) -> bool {
-        self.subscribed.get(&subscription).is_some_and(|known| known.producer == from)
-    }
-
     /// The producer says that a subscription has ended: when what came before has been dealt with.
     pub(super) fn cancelled(&mut self, from: Pid, subscription: u64, reason: ExitReason) {
-        if self.is_of(from, subscription) {
-            self.queue.push_back((subscription, Come::Ended(reason)));
+        if self.subscribed.get(&subscription).is_some_and(|known| known.producer == from) {
+            self.ends(subscription, reason);
         }
     }
 
     /// A monitored process has ended; whether it was a producer.
     pub(super) fn down(&mut self, monitor: Reference, reason: ExitReason) -> bool {
-        let known = self.subscribed.contains_key(&monitor.0);
-        if known {
-            self.queue.push_back((monitor.0, Come::Ended(reason)));
+        self.ends(monitor.0, reason)
+    }
+
+    /// Whether there is such a subscription.
+    fn ends(&mut self, subscription: u64, reason: ExitReason) -> bool {
+        let Some(known) = self.subscribed.get_mut(&subscription) else { return false };
+        if !core::mem::replace(&mut known.has_ended, true) {
+            self.queue.push_back((subscription, Come::Ended(reason)));
         }
-        known
+        true
     }
 
     /// Ends a subscription; whether there was one. What has come of it is still dealt with.
@@ -191,15 +199,17 @@ impl<E> Consuming<E> {
 
     /// What is next: at most so many events as one subscription may hand over at once (rule D3).
     pub(super) fn next(&mut self) -> Option<(u64, Come<E>)> {
-        let (subscription, come) = self.queue.pop_front()?;
-        let Come::Events(mut events) = come else { return Some((subscription, come)) };
-        let Some(known) = self.subscribed.get(&subscription) else { return self.next() };
-        let at_once = usize::try_from(known.most - known.least).unwrap_or(usize::MAX);
-        if events.len() > at_once {
-            let rest = events.split_off(at_once);
-            self.queue.push_front((subscription, Come::Events(rest)));
+        loop {
+            let (subscription, come) = self.queue.pop_front()?;
+            let Come::Events(mut events) = come else { return Some((subscription, come)) };
+            let Some(known) = self.subscribed.get(&subscription) else { continue };
+            let at_once = usize::try_from(known.most - known.least).unwrap_or(usize::MAX);
+            if events.len() > at_once {
+                let rest = events.split_off(at_once);
+                self.queue.push_front((subscription, Come::Events(rest)));
+            }
+            return Some((subscription, Come::Events(events)));
         }
-        Some((subscription, Come::Events(events)))
     }
 
     /// The stage has taken so many events, and will say when it is done with them.

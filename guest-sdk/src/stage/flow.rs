@@ -191,16 +191,13 @@ impl<E> Open<E> {
     pub fn each(mut self, entry: &str, _: fn(E)) -> Result<Flow, StartError> {
         self.connected(entry)?;
         let (first, last) = (self.stages[0], self.stages[self.stages.len() - 1]);
-        let begun = process::monitor(last).and_then(|last| {
+        let begun = process::monitor(last).map_err(StartError::Refused).and_then(|last| {
             // Now that all are there, it begins.
             let source: super::StageRef<Nothing> = super::StageRef::new(first);
-            source.pass_on_demand(true).map(|()| last)
+            let begun = source.pass_on_demand(true).map(|()| last);
+            begun.map_err(|error| StartError::Failed(ExitReason::from(error)))
         });
-        let refused = |error| {
-            end(&self.stages);
-            StartError::Refused(error)
-        };
-        let last = begun.map_err(refused)?;
+        let last = begun.inspect_err(|_| end(&self.stages))?;
         Ok(Flow { stages: self.stages, last })
     }
 }

@@ -83,9 +83,13 @@ impl SubscribeOptions {
     /// How many are asked for at once, and with how many left; none, if that makes no sense.
     pub(super) fn demands(&self) -> Option<(u64, u64)> {
         let (most, least) = (self.max_demand, self.min_demand.unwrap_or(self.max_demand / 2));
-        (most >= 1 && least < most).then_some((most, least))
+        // Producers count no further.
+        (most >= 1 && least < most).then_some((most.min(MAX_DEMAND), least.min(MAX_DEMAND - 1)))
     }
 }
+
+/// The most that a consumer may ask for at once.
+pub(super) const MAX_DEMAND: u64 = 1_000_000;
 
 /// How a stage begins.
 pub enum Begin<S: Stage> {

@@ -12,12 +12,13 @@ use crate::pid::{MonitorRef, Pid, Reference};
 use crate::process;
 use crate::stage::buffer::Buffer;
 use crate::stage::dispatcher::{Dealer, Dealt, Subscriber, Tag};
+use crate::stage::options::MAX_DEMAND;
 use crate::stage::protocol::{Said, ToConsumer, ToProducer, encoded, reason_of};
 use crate::stage::{BufferOptions, Dispatcher, Keep, Stage};
 use crate::sys;
 
-/// The most that a consumer may ask for at once.
-const MAX_DEMAND: u64 = 1_000_000;
+/// So many words wait for a process that has no room for them.
+const MAX_UNSAID: usize = 1_000;
 
 /// What a consumer is to hear.
 enum Unsaid<E> {
@@ -93,6 +94,11 @@ impl<S: Stage> Producing<S> {
         if let Some(monitor) = self.monitors.remove(&tag) {
             process::demonitor(monitor);
         }
+        if let Some(unsaid) = self.unsaid.get_mut(&tag.0) {
+            unsaid.retain(
+                |what| !matches!(what, Unsaid::Events { subscription, .. } if *subscription == tag.1),
+            );
+        }
         self.dealer.cancel(tag)
     }
 
@@ -164,7 +170,11 @@ impl<S: Stage> Producing<S> {
     /// Says something now, or when there is room for it: nobody waits for a consumer.
     fn say(&mut self, to: Pid, what: Unsaid<S::Out>) {
         if let Some(unsaid) = self.unsaid.get_mut(&to) {
-            return unsaid.push_back(what);
+            // What it has asked for is bounded; whatever else it is told is not to fill this process's memory.
+            let has_room = matches!(what, Unsaid::Events { .. }) || unsaid.len() < MAX_UNSAID;
+            return if has_room {
+                unsaid.push_back(what)
+            };
         }
         let mut unsaid = VecDeque::from([what]);
         if !say_all(to, &mut unsaid) {
@@ -180,7 +190,10 @@ impl<S: Stage> Producing<S> {
 
     /// How many events wait for somebody who asks for them, or has no room.
     pub(super) fn kept(&self) -> usize {
-        self.buffer.len() + self.dealer.waiting() + self.unsaid.len()
+        let is_subscriber =
+            |pid: &&Pid| self.monitors.range((**pid, 0)..).next().is_some_and(|(tag, _)| tag.0 == **pid);
+        let unsaid = self.unsaid.keys().filter(is_subscriber).count();
+        self.buffer.len() + self.dealer.waiting() + unsaid
     }
 
     /// Its consumers hear why it ends, before they hear that it has.

@@ -7,7 +7,6 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{self, ControlError, Nothing, StartError};
 use crate::mailbox::{CallError, decode_answer};
@@ -66,10 +65,11 @@ impl<S> StageRef<S> {
     /// Whether a producer hears of demand, or keeps it until it does (`GenStage.demand/2`, rule D7).
     ///
     /// # Errors
-    /// As [`mailbox::send`](crate::mailbox::send).
-    pub fn pass_on_demand(&self, passes_on: bool) -> Result<(), Error> {
-        let said = Said::Producer(ToProducer::PassOn(passes_on));
-        sys::send(self.to.clone(), false, encoded::<Nothing>(&said)?)
+    /// [`CallError`]
+    pub fn pass_on_demand(&self, passes_on: bool) -> Result<(), CallError> {
+        let said = Said::<Nothing>::Producer(ToProducer::PassOn(passes_on));
+        let asked = encoded(&said).map_err(CallError::Refused)?;
+        decode_answer(&sys::call(self.to.clone(), asked, Some(gen_server::CALL_TIMEOUT))?)
     }
 }
 

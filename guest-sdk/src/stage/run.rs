@@ -12,6 +12,8 @@ use crate::process::{self, InitResult};
 use crate::stage::consuming::{Come, Consuming};
 use crate::stage::options::Running;
 use crate::stage::producing::Producing;
+use regrow_term::Term;
+
 use crate::stage::protocol::{Said, ToConsumer, ToProducer, said};
 use crate::stage::{Begin, BufferOptions, CancelMode, Stage};
 
@@ -208,15 +210,29 @@ impl<S: Stage> Life<S> {
         }
         match said::<S::In>(&message) {
             None => self.info(Received::Message(message)),
-            Some(Ok(Said::Producer(ToProducer::PassOn(_)))) if !control::heeds(message.from) => {}
+            Some(Ok(Said::Producer(ToProducer::PassOn(_)))) if !control::heeds(message.from) => {
+                refuse(&message, control::STRANGER);
+            }
             Some(Ok(Said::Producer(said))) => {
+                if let (ToProducer::PassOn(_), Some(from)) = (&said, message.reply_to()) {
+                    answer(Caller::new(from), &());
+                }
                 if let Some(producing) = &mut self.producing {
                     let more = producing.hear(&self.stage, message.from, said);
                     self.wanted(more);
                 }
             }
             Some(Ok(Said::Consumer(said))) => self.hear(&message, said),
-            Some(Err(error)) => misfit(&message, &error),
+            Some(Err(error)) => {
+                misfit(&message, &error);
+                // Events of another type: they are not to be waited for either.
+                if let Some(Ok(Said::Consumer(ToConsumer::Events { subscription, .. }))) =
+                    said::<Term>(&message)
+                    && let Some(consuming) = &mut self.consuming
+                {
+                    consuming.reject(message.from, subscription, "events_of_another_type");
+                }
+            }
         }
         Ok(())
     }
@@ -230,10 +246,7 @@ impl<S: Stage> Life<S> {
             Some(_) => None,
         };
         let (None, Some(consuming)) = (refused, &mut self.consuming) else {
-            if let Some(from) = message.reply_to() {
-                mailbox::reply_not_understood(from, refused.unwrap_or_default());
-            }
-            return;
+            return refuse(message, refused.unwrap_or_default());
         };
         match said {
             ToConsumer::Skipped { subscription, count } => {
@@ -257,6 +270,12 @@ impl<S: Stage> Life<S> {
                 }
             }
         }
+    }
+}
+
+fn refuse(message: &Message, why: &str) {
+    if let Some(from) = message.reply_to() {
+        mailbox::reply_not_understood(from, why);
     }
 }
 

@@ -206,7 +206,8 @@ impl<M: StateMachine> Machine<M> {
     }
 
     fn postpone(&mut self, event: Queued<M::Timer>) {
-        if self.postponed.len() < MAX_POSTPONED {
+        // Those of its own are its own affair.
+        if self.postponed.len() < MAX_POSTPONED || !matches!(event, Queued::Received(_)) {
             return self.postponed.push(event);
         }
         log::warn!("an event was dropped: {MAX_POSTPONED} are postponed already");
