@@ -43,7 +43,13 @@ fn slow(wait: u64) -> Result<u64, String> {
     Ok(wait)
 }
 
+fn stillborn(_: ()) -> Result<(), ExitReason> {
+    mailbox::send("counter", &())?;
+    Err(ExitReason::error("it can't live"))
+}
+
 regrow_sdk::component! {
+    "stillborn" => process stillborn,
     "worker" => process worker,
     "worker-pool" => server WorkerPool,
     "circuit-breaker" => server CircuitBreaker,
@@ -276,6 +282,20 @@ fn whoever_waits_too_long_leaves_the_line_and_a_lease_ends_once() {
         pool.check_in(second)?;
         pool.check_in(third)?;
         assert_eq!(pool.status()?, Status { workers: 2, free: 2, waiting: 0 });
+        Ok(())
+    });
+}
+
+#[test]
+fn workers_that_cannot_live_are_not_started_in_a_loop() {
+    testing::run(&COMPONENT, || {
+        regrow_sdk::names::register("counter", process::self_pid())?;
+        let options = Options::of(2, ChildSpec::worker("worker", "stillborn"));
+        let pool = WorkerPool::start_with(options, &SpawnOptions::default())?;
+        sleep(seconds(1));
+        let starts = std::iter::from_fn(|| mailbox::receive_message(Some(Duration::ZERO))).count();
+        assert!((4..=202).contains(&starts), "they are tried again, not all the time: {starts}");
+        pool.stop()?;
         Ok(())
     });
 }

@@ -162,6 +162,23 @@ impl Stage for Sleepy {
     }
 }
 
+/// Makes what no consumer here takes.
+struct Words;
+
+impl Stage for Words {
+    type Argument = ();
+    type In = Nothing;
+    type Out = String;
+
+    fn init((): ()) -> Begin<Self> {
+        Begin::producer(Words)
+    }
+
+    fn handle_demand(&mut self, demand: u64) -> Vec<String> {
+        (0..demand).map(|number| format!("{number}")).collect()
+    }
+}
+
 struct Jobs;
 
 impl OnePerEvent for Jobs {
@@ -212,6 +229,7 @@ regrow_sdk::component! {
     "taker" => stage Taker,
     "twice" => stage Twice,
     "sleepy" => stage Sleepy,
+    "words" => stage Words,
     "jobs" => consumer_supervisor Jobs,
     "job" => process job,
     "refuses" => init refuses,
@@ -580,6 +598,37 @@ fn what_a_consumer_has_no_room_for_waits_and_comes_in_smaller_parts() {
         let few_bytes = SpawnOptions { max_mailbox_bytes: Some(600), ..SpawnOptions::default() };
         let batches = taken_by(&few_bytes, most(1_000, 0), &[900]);
         assert!(batches.len() > 4, "in parts that fit: {}", batches.len());
+        Ok(())
+    });
+}
+
+#[test]
+fn events_of_another_type_end_the_subscription() {
+    check(|| {
+        let words: StageRef<Words> = stage::start("words", &(), &SpawnOptions::default()).unwrap();
+        let consumer = taker(false);
+        let options = SubscribeOptions { cancel: CancelMode::Temporary, ..most(10, 5) };
+        let pid = |stage: Option<Pid>| stage.expect("it runs");
+        stage::subscribe(pid(consumer.pid()), pid(words.pid()), options)?;
+        let (_, why) = heard::<(String, String)>().expect("it is told so");
+        assert_eq!(why, "error(\"events_of_another_type\")");
+        assert!(heard::<(String, String)>().is_none(), "once");
+        // Both go on.
+        consumer.subscribe_to(&numbers(&of(Deal::ByDemand)), most(4, 2))?;
+        assert!(heard_in(1).is_some());
+        words.stop()?;
+        Ok(())
+    });
+}
+
+#[test]
+fn nobody_asks_for_more_than_producers_count() {
+    testing::run(&COMPONENT, || {
+        let producer = numbers(&Of { on_demand: false, ..of(Deal::ByDemand) });
+        taker(false).subscribe_to(&producer, most(u64::MAX, u64::MAX - 1))?;
+        assert_eq!(asked(), [1_000_000]);
+        mailbox::send(producer.pid().unwrap(), &3)?;
+        assert_eq!(asked().iter().sum::<u64>(), 3, "as much again");
         Ok(())
     });
 }
