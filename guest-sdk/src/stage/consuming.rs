@@ -25,6 +25,8 @@ struct Subscribed {
     due: u64,
     /// How many could not be asked for: the producer's mailbox had no room.
     unasked: u64,
+    /// What else it could not be told, in order.
+    unsaid: VecDeque<Vec<u8>>,
     cancel: CancelMode,
     /// It has ended: that comes after what is in the queue, and nothing does after that.
     has_ended: bool,
@@ -63,8 +65,33 @@ fn cancel(producer: Pid, subscription: u64, reason: &str) {
 }
 
 impl Subscribed {
-    /// Asks for what has not been asked for; whether that went well. One that is gone is down.
+    /// Says something now, or when there is room for it.
+    fn say(&mut self, said: ToProducer) -> Result<(), Error> {
+        self.unsaid.push_back(encoded::<Nothing>(&Said::Producer(said))?);
+        self.say_all()
+    }
+
+    fn say_all(&mut self) -> Result<(), Error> {
+        while let Some(payload) = self.unsaid.pop_front() {
+            match sys::send_nosuspend(self.producer.into(), payload.clone()) {
+                Ok(()) => {}
+                Err(Error::Full(_)) => {
+                    self.unsaid.push_front(payload);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what has not been said, and asks for what has not been asked for; whether that was all. One that is gone is down.
     fn ask(&mut self, subscription: u64) -> bool {
+        // What is refused for good is refused as the first of all, when it subscribes.
+        let _refused = self.say_all();
+        if !self.unsaid.is_empty() {
+            return false;
+        }
         let count = self.unasked;
         let has_room = |said: &Result<(), Error>| !matches!(said, Err(Error::Full(_)));
         if count > 0 && has_room(&say(self.producer, ToProducer::Ask { subscription, count })) {
@@ -100,14 +127,14 @@ impl<E> Consuming<E> {
             outstanding: most,
             due: 0,
             unasked: most,
+            unsaid: VecDeque::new(),
             cancel: options.cancel,
             has_ended: false,
         };
-        if let Some(producer) = producer {
+        if producer.is_some() {
             let (partition, selector) = (options.partition, options.selector);
-            let said =
-                say(producer, ToProducer::Subscribe { subscription, max_demand: most, partition, selector });
-            if let Err(error) = said {
+            let said = ToProducer::Subscribe { subscription, max_demand: most, partition, selector };
+            if let Err(error) = subscribed.say(said) {
                 process::demonitor(monitor);
                 return Err(error.into());
             }
@@ -193,8 +220,8 @@ impl<E> Consuming<E> {
 
     /// Ends a subscription; whether there was one. What has come of it is still dealt with.
     pub(super) fn unsubscribe(&mut self, subscription: u64, reason: String) -> bool {
-        let Some(known) = self.subscribed.get(&subscription) else { return false };
-        say(known.producer, ToProducer::Cancel { subscription, reason }).is_ok()
+        let Some(known) = self.subscribed.get_mut(&subscription) else { return false };
+        known.say(ToProducer::Cancel { subscription, reason }).is_ok()
     }
 
     /// What is next: at most so many events as one subscription may hand over at once (rule D3).
