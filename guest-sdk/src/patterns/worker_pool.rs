@@ -40,13 +40,14 @@
 //!     assert_eq!(query("select 1")?, Ok(1));
 //!     assert!(query("")?.is_err(), "the job has killed its worker");
 //!     assert!(query("select 1")?.is_ok(), "there are others");
-//!     assert_eq!(pool.status()?.workers, 2);
+//!     regrow_sdk::patterns::sleep(Duration::from_millis(20));
+//!     assert_eq!(pool.status()?.workers, 2, "it has been replaced");
 //!     Ok(())
 //! });
 //! # }
 //! ```
 //!
-//! A worker that ends is replaced. So is one that somebody has had for longer than [`Options::job_timeout`], and one whose user has ended
+//! A worker that ends is replaced after some milliseconds. So is one that somebody has had for longer than [`Options::job_timeout`], and one whose user has ended
 //! without giving it back: nobody knows what it was doing.
 
 use alloc::collections::{BTreeMap, VecDeque};
