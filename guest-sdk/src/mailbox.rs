@@ -86,6 +86,11 @@ pub enum MessageKind {
     Call(ReplyTo),
 }
 
+/// Drops what nobody expected, with a warning (rule G24).
+pub(crate) fn unexpected(info: &Received) {
+    log::warn!("an unexpected message was dropped: {}", info.kind());
+}
+
 impl Received {
     /// The kind, in one word.
     pub fn kind(&self) -> &str {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::gen_server::Next;
 pub use crate::gen_server::{AnyReply, IntoCallResult, IntoInit, IntoNext};
-use crate::mailbox::{MessageKind, Received};
+use crate::mailbox::{self, MessageKind, Received};
 
 /// A plain message, or that of a timer, of a type.
 pub fn plain_message<T: DeserializeOwned>(info: &Received) -> Option<T> {
@@ -20,7 +20,7 @@ pub fn plain_message<T: DeserializeOwned>(info: &Received) -> Option<T> {
 
 /// Something that a server has no method for.
 pub fn unexpected<S>(info: &Received) -> Next<S> {
-    log::warn!("an unexpected message was dropped: {}", info.kind());
+    mailbox::unexpected(info);
     Next::NoReply
 }
 
@@ -33,10 +33,10 @@ pub fn status<T: Serialize>(status: &T) -> Option<Term> {
 #[cfg(not(target_family = "wasm"))]
 pub fn receive_plain<T>(
     timeout: core::time::Duration,
-    mut select: impl FnMut(&crate::mailbox::Message) -> Option<T>,
+    mut select: impl FnMut(&mailbox::Message) -> Option<T>,
 ) -> Result<T, String> {
     let mut others = Vec::new();
-    let found = crate::mailbox::receive_match(Some(timeout), |received| match &received {
+    let found = mailbox::receive_match(Some(timeout), |received| match &received {
         Received::Message(message) if message.kind == MessageKind::Info => {
             let selected = select(message);
             if selected.is_none() {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
-use crate::gen_server::{Caller, ServerRef};
+use crate::gen_server::{Caller, ServerRef, answer};
 use crate::mailbox::{self, CallError, Message, Received};
 use crate::pid::{Destination, Pid};
 use crate::process;
@@ -21,9 +21,29 @@ use crate::request;
 const MARK: &[u8] = b"\x82\x6aregrow.sys";
 
 #[derive(Serialize, Deserialize)]
-pub(crate) enum Request {
+enum Request {
     Status,
     Stop(Reason),
+}
+
+/// What became of such a request.
+pub(crate) enum Heard {
+    /// The server does not heed the asker, who has been told so.
+    Refused,
+    /// The asker has been shown the state.
+    Shown,
+    /// The server is to end.
+    Stop(ExitReason),
+}
+
+impl Heard {
+    /// Whether the server goes on.
+    pub(crate) fn outcome(self) -> Result<(), ExitReason> {
+        match self {
+            Self::Stop(reason) => Err(reason),
+            Self::Refused | Self::Shown => Ok(()),
+        }
+    }
 }
 
 /// Reasons that one process can give another.
@@ -94,11 +114,18 @@ impl From<ControlError> for ExitReason {
     }
 }
 
-/// The request in a message, if it is one of these, and who waits for its answer.
-pub(crate) fn request_in(message: &Message) -> Option<(Request, Caller<Answer>)> {
+/// Does what a message asks for, if it is one of these requests; `state` is what the server shows of its own.
+pub(crate) fn hear(message: &Message, state: impl FnOnce() -> Option<Term>) -> Option<Heard> {
     let from = message.reply_to().filter(|_| message.payload.starts_with(MARK))?;
     let (_, request) = decode::<(Term, Request)>(&message.payload).ok()?;
-    Some((request, Caller::new(from)))
+    let from: Caller<Answer> = Caller::new(from);
+    let (said, heard) = match request {
+        _ if !heeds(from.pid()) => (Err(STRANGER.into()), Heard::Refused),
+        Request::Stop(reason) => return Some(Heard::Stop(reason.into())),
+        Request::Status => (Ok(state()), Heard::Shown),
+    };
+    answer(from, &said);
+    Some(heard)
 }
 
 /// What those are told who are not heeded.
@@ -111,7 +138,7 @@ pub(crate) fn heeds(from: Pid) -> bool {
 }
 
 /// What an answer says, in words: that it was refused, or the state.
-pub(crate) type Answer = Result<Option<Term>, String>;
+type Answer = Result<Option<Term>, String>;
 
 fn ask(to: &Destination, asked: Request) -> Result<request::Request, ControlError> {
     if to.whereis() == Some(process::self_pid()) {

@@ -105,11 +105,11 @@ pub use self::caller::{Answer, AnyReply, Caller};
 pub use self::control::{ControlError, get_state, stop};
 pub use self::outcome::{CallResult, Init, IntoCallResult, IntoInit, IntoNext, Next, reply};
 pub use self::reference::{CALL_TIMEOUT, Response, ServerRef, abcast, multi_call, receive_all};
-pub(crate) use self::serve::{answer, ended, misfit, resume, run, run_hibernating};
+pub(crate) use self::serve::{answer, ended, failed, ignored, misfit, resume, run, run_hibernating};
 pub(crate) use self::start::started;
 pub use self::start::{StartError, start, start_link, start_monitor};
 use crate::exit_reason::ExitReason;
-use crate::mailbox::Received;
+use crate::mailbox::{self, Received};
 
 /// A server: a state and what requests do to it. The requests are served strictly one at a time, in the order
 /// of the mailbox. [`server`](macro@crate::server) implements it for you.
@@ -138,7 +138,7 @@ pub trait GenServer: Sized {
 
     /// Takes whatever else arrives.
     fn handle_info(&mut self, info: Received) -> Next<Self> {
-        log::warn!("an unexpected message was dropped: {}", info.kind());
+        mailbox::unexpected(&info);
         Next::NoReply
     }
 

@@ -77,6 +77,13 @@ impl<S> ServerRef<S> {
     }
 
     /// A request whose answer will be of type `R`.
+    pub(crate) fn cast_for<Q: Serialize>(&self, request: &Q) -> Result<(), Error> {
+        match mailbox::cast(self.to.clone(), request) {
+            Err(Error::NoProc) => Ok(()),
+            sent => sent,
+        }
+    }
+
     #[doc(hidden)]
     pub fn send_request_for<Q: Serialize, R>(&self, request: &Q) -> Result<Response<R>, Error> {
         Ok(Response { request: request::send(self.to.clone(), request)?, answer: PhantomData })
@@ -119,10 +126,7 @@ impl<S: GenServer> ServerRef<S> {
     /// # Errors
     /// [`Error::Full`], [`Error::Limit`]
     pub fn cast(&self, request: &S::Cast) -> Result<(), Error> {
-        match mailbox::cast(self.to.clone(), request) {
-            Err(Error::NoProc) => Ok(()),
-            sent => sent,
-        }
+        self.cast_for(request)
     }
 }
 

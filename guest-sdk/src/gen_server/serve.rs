@@ -7,6 +7,7 @@ use regrow_term::{DecodeError, decode};
 
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
+use crate::gen_server::control::Heard;
 use crate::gen_server::{Answer, CallResult, Caller, GenServer, Hibernate, Init, Next, control};
 use crate::mailbox::{self, Message, MessageKind, Received};
 use crate::process::{self, InitResult};
@@ -53,14 +54,8 @@ fn start_up<S: GenServer>(
     let (server, next) = match S::init(argument) {
         Init::Started(server) => (server, Next::NoReply),
         Init::Then(server, next) => (server, next),
-        Init::Ignore => {
-            process::init_ack(InitResult::Ignore);
-            return Ok(());
-        }
-        Init::Stop(reason) => {
-            process::init_ack(InitResult::Error(reason.clone()));
-            return ended(reason);
-        }
+        Init::Ignore => return ignored(),
+        Init::Stop(reason) => return failed(reason),
         Init::Error(reason) => {
             process::init_ack(InitResult::Error(reason));
             return Ok(());
@@ -112,15 +107,11 @@ impl<S: GenServer> Loop<S> {
                     match received {
                         // Rule G32: the parent's end is the server's, whatever the reason.
                         Received::Exit { from, reason } if Some(from) == parent => Next::Stop(reason),
-                        Received::Message(message) => match control::request_in(&message) {
+                        Received::Message(message) => match self.heard(&message) {
+                            Some(Heard::Stop(reason)) => Next::Stop(reason),
                             // Rule G27: a timeout begins anew.
-                            Some((request, from)) if control::heeds(from.pid()) => self
-                                .controlled(request, from)
-                                .unwrap_or_else(|| timeout.map_or(Next::NoReply, Next::Timeout)),
-                            Some((_, from)) => {
-                                answer(from, &Err(control::STRANGER.into()));
-                                self.still_waiting(until)
-                            }
+                            Some(Heard::Shown) => timeout.map_or(Next::NoReply, Next::Timeout),
+                            Some(Heard::Refused) => self.still_waiting(until),
                             None => match self.message(message) {
                                 Some(next) => next,
                                 None => self.still_waiting(until),
@@ -195,14 +186,8 @@ impl<S: GenServer> Loop<S> {
         }
     }
 
-    /// A request of [`control`]; what follows, if that is not what followed before.
-    fn controlled(&mut self, request: control::Request, from: Caller<control::Answer>) -> Option<Next<S>> {
-        let answer = match request {
-            control::Request::Stop(reason) => return Some(Next::Stop(reason.into())),
-            control::Request::Status => Ok(self.server.format_status()),
-        };
-        self::answer(from, &answer);
-        None
+    fn heard(&self, message: &Message) -> Option<Heard> {
+        control::hear(message, || self.server.format_status())
     }
 
     fn ended(&self, reason: ExitReason) -> Result<(), ExitReason> {
@@ -235,6 +220,18 @@ pub(crate) fn misfit(message: &Message, error: &DecodeError) {
     if let Some(from) = message.reply_to() {
         mailbox::reply_not_understood(from, &format!("{error}"));
     }
+}
+
+/// The end of a process whose start has shown that there is nothing to do.
+pub(crate) fn ignored() -> Result<(), ExitReason> {
+    process::init_ack(InitResult::Ignore);
+    Ok(())
+}
+
+/// The end of a process that could not start.
+pub(crate) fn failed(reason: ExitReason) -> Result<(), ExitReason> {
+    process::init_ack(InitResult::Error(reason.clone()));
+    ended(reason)
 }
 
 pub(crate) fn ended(reason: ExitReason) -> Result<(), ExitReason> {

@@ -61,7 +61,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{Caller, Init};
-use crate::mailbox::{CallError, Received};
+use crate::mailbox::{self, CallError, Received};
 use crate::pid::{MonitorRef, Pid, Reference, TimerRef};
 use crate::process;
 use crate::supervisor::{ChildSpec, Supervisor, SupervisorRef};
@@ -272,7 +272,7 @@ impl WorkerPool {
         match received {
             Received::Timer { reference, .. } => self.run_out(reference),
             Received::Down { reference, .. } => self.ended(reference),
-            other => log::warn!("an unexpected message was dropped: {}", other.kind()),
+            other => mailbox::unexpected(&other),
         }
     }
 

@@ -39,6 +39,10 @@ impl<E> Buffer<E> {
         Self { events: VecDeque::new(), options }
     }
 
+    pub(super) fn options(&self) -> BufferOptions {
+        self.options
+    }
+
     pub(super) fn len(&self) -> usize {
         self.events.len()
     }

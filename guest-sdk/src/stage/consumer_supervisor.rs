@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::Nothing;
-use crate::mailbox::Received;
+use crate::mailbox::{self, Received};
 use crate::pid::{Destination, Pid, Reference, TimerRef};
 use crate::process;
 use crate::stage::{Begin, Stage, SubscribeOptions};
@@ -197,7 +197,7 @@ impl<O: OnePerEvent> Stage for ConsumerSupervisor<O> {
                 self.again = None;
                 self.find_restarted();
             }
-            other => log::warn!("an unexpected message was dropped: {}", other.kind()),
+            other => mailbox::unexpected(&other),
         }
         Vec::new()
     }

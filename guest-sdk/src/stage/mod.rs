@@ -122,7 +122,7 @@ pub use self::options::{Begin, CancelMode, Running, SubscribeOptions};
 pub use self::reference::{StageRef, Subscription, start, start_link, subscribe};
 pub(crate) use self::run::run;
 use crate::exit_reason::ExitReason;
-use crate::mailbox::Received;
+use crate::mailbox::{self, Received};
 
 /// A stage: a producer, a consumer, or both; [`Stage::init`] says which.
 pub trait Stage: Sized {
@@ -152,7 +152,7 @@ pub trait Stage: Sized {
 
     /// Something else has come, a request to a [`mailbox::call`](crate::mailbox::call) included: what events it makes of it.
     fn handle_info(&mut self, info: Received) -> Vec<Self::Out> {
-        log::warn!("an unexpected message was dropped: {}", info.kind());
+        mailbox::unexpected(&info);
         Vec::new()
     }
 

@@ -30,7 +30,6 @@ enum Unsaid<E> {
 pub(super) struct Producing<S: Stage> {
     dealer: Dealer<S::Out>,
     buffer: Buffer<S::Out>,
-    options: BufferOptions,
     monitors: BTreeMap<Tag, MonitorRef>,
     /// What consumers were to hear and could not: their mailboxes had no room. In order; they have asked for all of it.
     unsaid: BTreeMap<Pid, VecDeque<Unsaid<S::Out>>>,
@@ -44,7 +43,6 @@ impl<S: Stage> Producing<S> {
         Self {
             dealer: Dealer::new(dispatcher),
             buffer: Buffer::new(options),
-            options,
             monitors: BTreeMap::new(),
             unsaid: BTreeMap::new(),
             passes_on,
@@ -146,8 +144,8 @@ impl<S: Stage> Producing<S> {
             self.deliver(tag, events);
         }
         self.keep(left);
-        let most = self.options.size.unwrap_or(usize::MAX);
-        let lost = self.dealer.trim_waiting(most, self.options.keep == Keep::Last);
+        let BufferOptions { size, keep } = self.buffer.options();
+        let lost = self.dealer.trim_waiting(size.unwrap_or(usize::MAX), keep == Keep::Last);
         report_lost(lost);
     }
 

@@ -4,16 +4,16 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use regrow_term::Term;
+
 use crate::exit_reason::ExitReason;
-use crate::gen_server::{Caller, answer, control, ended, misfit};
+use crate::gen_server::{Caller, answer, control, ended, failed, ignored, misfit};
 use crate::mailbox::{self, Message, Received};
 use crate::pid::Pid;
 use crate::process::{self, InitResult};
 use crate::stage::consuming::{Come, Consuming};
 use crate::stage::options::Running;
 use crate::stage::producing::Producing;
-use regrow_term::Term;
-
 use crate::stage::protocol::{Said, ToConsumer, ToProducer, said};
 use crate::stage::{Begin, BufferOptions, CancelMode, Stage};
 
@@ -41,14 +41,8 @@ pub(crate) fn run<S: Stage>(argument: S::Argument) -> Result<(), ExitReason> {
 pub(super) fn begin<S: Stage>(begun: Begin<S>) -> Result<(), ExitReason> {
     let running = match begun {
         Begin::Running(running) => running,
-        Begin::Ignore => {
-            process::init_ack(InitResult::Ignore);
-            return Ok(());
-        }
-        Begin::Stop(reason) => {
-            process::init_ack(InitResult::Error(reason.clone()));
-            return ended(reason);
-        }
+        Begin::Ignore => return ignored(),
+        Begin::Stop(reason) => return failed(reason),
     };
     let Running { stage, produces, consumes, dispatcher, buffer, passes_on, subscribe_to } = running;
     // Rule D9: what was made of events is never lost.
@@ -68,8 +62,7 @@ pub(super) fn begin<S: Stage>(begun: Begin<S>) -> Result<(), ExitReason> {
             None => Err(ExitReason::error("a producer does not subscribe to others")),
         };
         if let Err(reason) = subscribed {
-            process::init_ack(InitResult::Error(reason.clone()));
-            return ended(reason);
+            return failed(reason);
         }
     }
     process::init_ack(InitResult::Started);
@@ -205,8 +198,9 @@ impl<S: Stage> Life<S> {
     }
 
     fn message(&mut self, message: Message) -> Outcome {
-        if let Some((request, from)) = control::request_in(&message) {
-            return controlled(request, from);
+        // Stages show nothing of their state.
+        if let Some(heard) = control::hear(&message, || None) {
+            return heard.outcome();
         }
         match said::<S::In>(&message) {
             None => self.info(Received::Message(message)),
@@ -277,15 +271,4 @@ fn refuse(message: &Message, why: &str) {
     if let Some(from) = message.reply_to() {
         mailbox::reply_not_understood(from, why);
     }
-}
-
-/// Stages show nothing of their state.
-fn controlled(request: control::Request, from: Caller<control::Answer>) -> Outcome {
-    let said = match request {
-        _ if !control::heeds(from.pid()) => Err(control::STRANGER.into()),
-        control::Request::Stop(reason) => return Err(reason.into()),
-        control::Request::Status => Ok(None),
-    };
-    answer(from, &said);
-    Ok(())
 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 use regrow_term::{DecodeError, decode};
 
 use crate::exit_reason::ExitReason;
-use crate::gen_server::{Caller, answer, control, ended};
+use crate::gen_server::{Caller, answer, control, ended, failed, ignored};
 use crate::mailbox::{self, Message, MessageKind, Received, payload};
 use crate::pid::{Pid, Reference, TimerRef};
 use crate::process::{self, InitResult};
@@ -50,14 +50,8 @@ type Outcome = Result<(), ExitReason>;
 pub(crate) fn run<M: StateMachine>(argument: M::Argument) -> Result<(), ExitReason> {
     let (state, data) = match M::init(argument) {
         Start::In(state, data) => (state, data),
-        Start::Ignore => {
-            process::init_ack(InitResult::Ignore);
-            return Ok(());
-        }
-        Start::Stop(reason) => {
-            process::init_ack(InitResult::Error(reason.clone()));
-            return ended(reason);
-        }
+        Start::Ignore => return ignored(),
+        Start::Stop(reason) => return failed(reason),
     };
     process::init_ack(InitResult::Started);
     let machine = Machine {
@@ -126,9 +120,9 @@ impl<M: StateMachine> Machine<M> {
     fn happen(&mut self, event: Queued<M::Timer>) -> Outcome {
         // Requests that every server heeds are no events.
         if let Queued::Received(Received::Message(message)) = &event
-            && let Some((request, from)) = control::request_in(message)
+            && let Some(heard) = control::hear(message, || self.data.format_status(&self.state))
         {
-            return self.controlled(request, from);
+            return heard.outcome();
         }
         let typed = match self.typed(&event) {
             Ok(typed) => typed,
@@ -287,16 +281,6 @@ impl<M: StateMachine> Machine<M> {
         if timer::cancel(timer).is_none() {
             self.stale.insert(timer.into());
         }
-    }
-
-    fn controlled(&mut self, request: control::Request, from: Caller<control::Answer>) -> Outcome {
-        let said = match request {
-            _ if !control::heeds(from.pid()) => Err(control::STRANGER.into()),
-            control::Request::Stop(reason) => return Err(reason.into()),
-            control::Request::Status => Ok(self.data.format_status(&self.state)),
-        };
-        answer(from, &said);
-        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{self, ControlError, Response, ServerRef, StartError};
-use crate::mailbox::{self, CallError};
+use crate::mailbox::CallError;
 use crate::pid::{Destination, Pid};
 use crate::process::SpawnOptions;
 use crate::state_machine::StateMachine;
@@ -102,10 +102,7 @@ impl<M: StateMachine> MachineRef<M> {
     /// # Errors
     /// [`Error::Full`], [`Error::Limit`]
     pub fn cast(&self, request: &M::Cast) -> Result<(), Error> {
-        match mailbox::cast(self.0.destination().clone(), request) {
-            Err(Error::NoProc) => Ok(()),
-            sent => sent,
-        }
+        self.0.cast_for(request)
     }
 }
 
