@@ -2,7 +2,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use regrow_term::{DecodeError, EncodeError, Term, decode, encode};
+use regrow_term::{DecodeError, EncodeError, Term};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -68,9 +68,7 @@ impl ExitReason {
     /// The error as the type that it was made from.
     pub fn error_as<T: DeserializeOwned>(&self) -> Option<T> {
         match self {
-            Self::Error(term) | Self::Other(term) | Self::ShutdownWith(term) => {
-                encode(term).ok().and_then(|bytes| decode(&bytes).ok())
-            }
+            Self::Error(term) | Self::Other(term) | Self::ShutdownWith(term) => term.to_value().ok(),
             _ => None,
         }
     }
@@ -82,8 +80,7 @@ impl ExitReason {
 }
 
 fn term_of<T: Serialize + ?Sized>(value: &T) -> Term {
-    let term = encode(value).ok().and_then(|bytes| decode(&bytes).ok());
-    term.unwrap_or_else(|| Term::from("(a value without encoding)"))
+    Term::of(value).unwrap_or_else(|_| Term::from("(a value without encoding)"))
 }
 
 impl fmt::Display for ExitReason {

@@ -1,6 +1,6 @@
 //! What code that the macros make needs. Not for anybody else.
 
-use regrow_term::{Term, decode, encode};
+use regrow_term::{Term, decode};
 pub use serde;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ pub fn unexpected<S>(info: &Received) -> Next<S> {
 
 /// What is shown of a state.
 pub fn status<T: Serialize>(status: &T) -> Option<Term> {
-    decode(&encode(status).ok()?).ok()
+    Term::of(status).ok()
 }
 
 /// The first plain message that `select` takes, within a time; or else what is in the mailbox.

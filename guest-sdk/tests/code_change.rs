@@ -2,7 +2,7 @@
 
 use regrow_sdk::gen_server::{CallResult, Caller, GenServer, Hibernate, Init, Nothing, ServerRef};
 use regrow_sdk::mailbox::{self, Received};
-use regrow_sdk::{ExitReason, Term, decode, encode, process, testing};
+use regrow_sdk::{ExitReason, Term, encode, process, testing};
 use serde::{Deserialize, Serialize};
 
 /// Once it only counted; now it knows who is counted.
@@ -40,7 +40,7 @@ impl Hibernate for Count {
     }
 
     fn code_change(old: Term) -> Result<Count, ExitReason> {
-        let count: u64 = decode(&encode(&old)?)?;
+        let count: u64 = old.to_value()?;
         Ok(Count { count, of: "the old version".into() })
     }
 }

@@ -30,11 +30,11 @@
 //! Everything goes through one process. Where many read at once, a [table](crate::table) is faster: the gallery has such a cache.
 
 use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-use regrow_term::{Term, decode, encode};
+use regrow_term::Term;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -212,9 +212,7 @@ impl<K, V> Clone for Cache<K, V> {
 }
 
 fn term<T: Serialize>(value: &T) -> Result<Term, CallError> {
-    let unfit = |why: String| CallError::Refused(Error::BadArgument(why));
-    let bytes = encode(value).map_err(|error| unfit(error.to_string()))?;
-    decode(&bytes).map_err(CallError::Decode)
+    Term::of(value).map_err(|error| CallError::Refused(Error::BadArgument(error.to_string())))
 }
 
 impl<K: Serialize, V: Serialize + DeserializeOwned> Cache<K, V> {
@@ -245,8 +243,7 @@ impl<K: Serialize, V: Serialize + DeserializeOwned> Cache<K, V> {
     /// [`CallError`]
     pub fn get(&self, key: &K) -> Result<Option<V>, CallError> {
         let Some(found) = self.server.get(term(key)?)? else { return Ok(None) };
-        let bytes = encode(&found).unwrap_or_default();
-        decode(&bytes).map(Some).map_err(CallError::Decode)
+        found.to_value().map(Some).map_err(CallError::Decode)
     }
 
     /// Puts something under a key.

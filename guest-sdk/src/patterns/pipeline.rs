@@ -42,7 +42,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-use regrow_term::{Term, decode, encode};
+use regrow_term::Term;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -91,13 +91,11 @@ pub struct Pipeline<A, B> {
 }
 
 fn term<T: Serialize>(value: &T) -> Result<Term, Failure> {
-    let bytes = encode(value).map_err(|error| Failure::Refused(error.to_string()))?;
-    decode(&bytes).map_err(|error| Failure::Refused(error.to_string()))
+    Term::of(value).map_err(|error| Failure::Refused(error.to_string()))
 }
 
 fn value<T: DeserializeOwned>(term: &Term) -> Result<T, Failure> {
-    let bytes = encode(term).map_err(|error| Failure::Refused(error.to_string()))?;
-    decode(&bytes).map_err(|error| Failure::Refused(error.to_string()))
+    term.to_value().map_err(|error| Failure::Refused(error.to_string()))
 }
 
 fn failed(error: TaskError) -> Failure {

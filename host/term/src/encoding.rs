@@ -9,6 +9,12 @@ use cbor4ii::serde::Deserializer;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeError(alloc::string::String);
 
+impl EncodeError {
+    pub(crate) fn new(why: alloc::string::String) -> Self {
+        Self(why)
+    }
+}
+
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the value can't be encoded as CBOR: {}", self.0)

@@ -1,4 +1,11 @@
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use ::serde::Serialize;
+use ::serde::de::DeserializeOwned;
+
+use crate::encoding::{DecodeError, EncodeError, decode, encode};
 
 /// A self-describing value, as it comes out of CBOR.
 ///
@@ -28,6 +35,33 @@ impl Term {
     /// Text, from anything that can be borrowed as text.
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::Text(text.as_ref().to_owned())
+    }
+
+    /// What a value is as a term: what its encoding says.
+    ///
+    /// ```
+    /// use regrow_term::Term;
+    ///
+    /// let term = Term::of(&("jobs", 3))?;
+    /// assert_eq!(term.to_string(), r#"["jobs", 3]"#);
+    /// let (name, count): (String, u8) = term.to_value()?;
+    /// assert_eq!((name.as_str(), count), ("jobs", 3));
+    /// assert!(term.to_value::<u8>().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The value has no encoding, or is nested too deeply for a term.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, EncodeError> {
+        decode(&encode(value)?).map_err(|error| EncodeError::new(error.to_string()))
+    }
+
+    /// This term as a value of a type.
+    ///
+    /// # Errors
+    /// [`DecodeError`], if it is another one's
+    pub fn to_value<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        decode(&encode(self).map_err(|error| DecodeError::new(error.to_string()))?)
     }
 
     /// Roughly what this takes of memory, in bytes.
