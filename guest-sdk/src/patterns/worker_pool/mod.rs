@@ -50,95 +50,25 @@
 //! A worker that ends is replaced after some milliseconds. So is one that somebody has had for longer than [`Options::job_timeout`], and one whose user has ended
 //! without giving it back: nobody knows what it was doing.
 
+mod error;
+mod options;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
-use core::fmt;
 use core::time::Duration;
 
-use regrow_term::Term;
 use serde::{Deserialize, Serialize};
 
+pub use self::error::{PoolError, RunError};
+pub use self::options::Options;
 use crate::error::Error;
 use crate::exit_reason::ExitReason;
 use crate::gen_server::{Caller, Init};
-use crate::mailbox::{self, CallError, Received};
+use crate::mailbox::{self, Received};
 use crate::pid::{MonitorRef, Pid, Reference, TimerRef};
 use crate::process;
 use crate::supervisor::{ChildSpec, Supervisor, SupervisorRef};
 use crate::timer;
-
-/// How a pool is made up.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Options {
-    component: Option<String>,
-    entry: String,
-    argument: Term,
-    size: u32,
-    overflow: u32,
-    queue: usize,
-    job_timeout: Option<Duration>,
-}
-
-impl Options {
-    /// So many workers, each of which runs what this child would, with its argument; 1,000 may wait for one. When they are started anew is the
-    /// pool's affair, and they have no names.
-    ///
-    /// # Panics
-    /// If the child's argument has no encoding.
-    pub fn of(size: u32, worker: ChildSpec) -> Self {
-        let argument = worker.argument.expect("an argument that can be encoded");
-        let argument = regrow_term::decode(&argument).expect("what has been encoded");
-        let ChildSpec { component, entry, .. } = worker;
-        Self { component, entry, argument, size, overflow: 0, queue: 1_000, job_timeout: None }
-    }
-
-    /// This pool, with so many more workers while all others are at work.
-    #[must_use]
-    pub fn overflow(self, overflow: u32) -> Self {
-        Self { overflow, ..self }
-    }
-
-    /// This pool, in whose line so many may wait.
-    #[must_use]
-    pub fn queue(self, queue: usize) -> Self {
-        Self { queue, ..self }
-    }
-
-    /// This pool, whose workers are killed when a job takes longer.
-    #[must_use]
-    pub fn job_timeout(self, each: Duration) -> Self {
-        Self { job_timeout: Some(each), ..self }
-    }
-}
-
-/// Why there is no worker.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum PoolError {
-    /// The line is full.
-    Busy,
-    /// There was none in time.
-    Timeout,
-    /// Another worker could not be started; why.
-    NoWorker(String),
-}
-
-impl fmt::Display for PoolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Busy => f.write_str("all workers are at work, and the line is full"),
-            Self::Timeout => f.write_str("all workers were at work, for too long"),
-            Self::NoWorker(why) => write!(f, "a worker could not be started: {why}"),
-        }
-    }
-}
-
-impl core::error::Error for PoolError {}
-
-impl From<PoolError> for ExitReason {
-    fn from(error: PoolError) -> Self {
-        ExitReason::error(&alloc::format!("{error}"))
-    }
-}
 
 /// What a pool is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -444,37 +374,5 @@ impl WorkerPoolClient {
             super::sleep(AGAIN);
         }
         Ok(result)
-    }
-}
-
-/// Why a job was not done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RunError {
-    /// There was no worker.
-    Pool(PoolError),
-    /// The pool did not answer.
-    Call(CallError),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pool(error) => write!(f, "{error}"),
-            Self::Call(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl core::error::Error for RunError {}
-
-impl From<CallError> for RunError {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<RunError> for ExitReason {
-    fn from(error: RunError) -> Self {
-        ExitReason::error(&alloc::format!("{error}"))
     }
 }
