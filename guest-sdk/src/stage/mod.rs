@@ -150,7 +150,7 @@ pub trait Stage: Sized {
         Vec::new()
     }
 
-    /// Something else has come, a request to a [`mailbox::call`](crate::mailbox::call) included: what events it makes of it.
+    /// Something else has come, a request to a [`mailbox::call`] included: what events it makes of it.
     fn handle_info(&mut self, info: Received) -> Vec<Self::Out> {
         mailbox::unexpected(&info);
         Vec::new()
